@@ -25,7 +25,7 @@ const STEP_TIMEOUT_MS = 600_000;
  * them mostly wait for processes and streams.
  * @type {Readonly<Record<string, number>>}
  */
-const SIDE_BY_SIDE = { unit: 2, sim: 2, embedded: 3, integration: 3, pages: 2, e2e: 2 };
+const SIDE_BY_SIDE = { unit: 2, sim: 2, embedded: 3, integration: 3, pages: 2, e2e: 3 };
 
 const began = Date.now();
 const seconds = (/** @type {number} */ since) => ((Date.now() - since) / 1000).toFixed(1);
