@@ -213,6 +213,23 @@ describe('the limits of asking', () => {
     assert.equal(limits.askBy(ask({ freshMs: 10_000 }), T), T + 10_000 - 4_100, 'this camera may wait longer');
   });
 
+  it('leave time for the picture, and try again after a while without answers', () => {
+    const limits = new AskLimits();
+    limits.setKeys(['a']);
+    for (let index = 0; index < 5; index += 1) limits.answered('a', 1_450, T);
+    assert.equal(limits.isSlow(2_000, T), false);
+    assert.equal(limits.askBy(ask(), T), T + 450, 'time enough to make the picture');
+    for (let index = 0; index < 5; index += 1) limits.arrived(ask({}, T + 120));
+    assert.equal(limits.isSlow(2_000, T + 200), true, 'less would be too little for most');
+    const quick = new AskLimits();
+    quick.setKeys(['a']);
+    for (let index = 0; index < 5; index += 1) quick.answered('a', 900, T);
+    assert.equal(quick.isSlow(2_000, T + 5_000), false);
+    assert.equal(quick.isSlow(2_000, T + 5_001), true, 'nobody knows any more');
+    quick.answered('a', 900, T + 6_000);
+    assert.equal(quick.isSlow(2_000, T + 6_000), false);
+  });
+
   it('count the usual way from the frame to the scheduler', () => {
     const limits = new AskLimits();
     assert.equal(limits.isSlow(2_000, T - 100), false);

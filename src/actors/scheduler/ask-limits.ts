@@ -4,10 +4,12 @@ import type { Question } from './question-board.ts';
 /** A question whose answer can't be in time in any case is asked within this time of its arrival, in ms. */
 const LATE_WINDOW_MS = 500;
 /**
- * With less time than this to choose, in ms, most questions would be too late when they come: then nothing would be
- * asked, and nobody would notice that answers have become faster.
+ * With less time than this to choose and to make the picture, in ms, most questions would be too late when they come:
+ * then nothing would be asked, and nobody would notice that answers have become faster.
  */
-const LEAST_WINDOW_MS = 150;
+const LEAST_WINDOW_MS = 350;
+/** After so long without an answer, in ms, the times that were measured are tried again, whatever they say. */
+const QUIET_MS = 5_000;
 /** In an outage rules answer this long before a question expires, in ms. */
 export const RULES_MS = 500;
 /** Questions whose way from the frame to the scheduler is remembered. */
@@ -49,6 +51,8 @@ export class AskLimits {
   /** Names of the keys that can be used now. */
   #keys: readonly string[] = [];
   #down = false;
+  /** Null before the first. */
+  #lastAnswerAt: number | null = null;
   #upSince = -Infinity;
   /** From a frame to its question, in ms; newest last. */
   readonly #ways: number[] = [];
@@ -62,6 +66,7 @@ export class AskLimits {
   /** A call with this key was answered, or timed out, `ms` after its lease. */
   answered(keyName: string, ms: number, now: number): void {
     this.#times.answered(keyName, ms, now);
+    this.#lastAnswerAt = now;
   }
 
   /** Names of the keys that can be used now. */
@@ -99,8 +104,12 @@ export class AskLimits {
     return { askBy: failedCalls === 1 ? now + LATE_WINDOW_MS : now, exclude: [] };
   }
 
-  /** Whether even a question that is asked soon is answered more than `freshnessMs` after its frame. */
+  /**
+   * Whether even a question that is asked soon is answered more than `freshnessMs` after its frame. Also when no answer
+   * came for a while: nothing may have been asked because of times that are no longer true.
+   */
   isSlow(freshnessMs: number, now: number): boolean {
+    if (this.#lastAnswerAt !== null && now - this.#lastAnswerAt > QUIET_MS) return true;
     const { fastestMs, wayMs } = this.#measured(now);
     return wayMs + LEAST_WINDOW_MS + fastestMs > freshnessMs;
   }
