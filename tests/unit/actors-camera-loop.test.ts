@@ -82,11 +82,16 @@ async function cameraWorld(t: TestContext, detect: Detector['detect'], own: Part
       },
     }),
   });
-  const ingest = defineActor<Extract<IngestMessage, { type: 'follow' | 'unfollow' }>>()<null>({
+  const counts = { done: 0 };
+  const ingest = defineActor<Extract<IngestMessage, { type: 'follow' | 'unfollow' | 'analysed' }>>()<null>({
     kind: 'ingest',
     mailbox: MAILBOX,
     start: () => ({
-      handlers: { follow: (message) => void asked.push(message), unfollow: (message) => void asked.push(message) },
+      handlers: {
+        follow: (message) => void asked.push(message),
+        unfollow: (message) => void asked.push(message),
+        analysed: () => void (counts.done += 1),
+      },
     }),
   });
   const camera = defineActor<CameraMessage>()<CameraInit>({
@@ -124,7 +129,7 @@ async function cameraWorld(t: TestContext, detect: Detector['detect'], own: Part
     ref.tell(picture(over));
     return until('a detection', () => detections[before]);
   };
-  return { system, detections, remembered, asked, order, failures, ref, shown, stop };
+  return { system, detections, remembered, asked, counts, order, failures, ref, shown, stop };
 }
 
 const car = (left: number): RawDetection => ({ class: 'car', confidence: 0.9, bbox: [left, 0, left + 0.4, 1] });
@@ -141,6 +146,14 @@ test('a camera asks for pictures in the size of its detector, and gives the stre
   });
   await stop();
   assert.deepEqual(asked.slice(1), [{ type: 'unfollow', cameraId: 'cam' }]);
+});
+
+test('a camera is done with what an earlier incarnation was sent when it starts, and after each picture', async (t) => {
+  const { counts, asked, shown } = await cameraWorld(t, async () => []);
+  await until('the request', () => asked.length === 1);
+  assert.equal(counts.done, 1);
+  await shown();
+  await until('the next may come', () => counts.done === 2);
 });
 
 test('a restart keeps the stream', async (t) => {

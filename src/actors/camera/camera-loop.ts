@@ -51,6 +51,8 @@ export class CameraLoop {
 
   /** Asks for the stream. An analysis that throws fails the actor. */
   start(): void {
+    // Of an earlier incarnation, which may have ended in the middle of a picture: its place would be held for 3 s.
+    this.#sayDone();
     this.follow();
     this.#running = this.#run().catch((thrown: unknown) => this.#ctx.fail(asError(thrown)));
   }
@@ -84,7 +86,7 @@ export class CameraLoop {
       const analysis = await this.#analyser.analyse(taken.frame, taken.at, (work) => this.#ctx.native(work));
       this.#countStill(this.#analyser.stillFrames - still);
       this.#publish(taken, analysis);
-      this.#ctx.ref(INGEST).tell({ type: 'analysed', cameraId: this.#init.cameraId });
+      this.#sayDone();
       this.#report();
     }
   }
@@ -125,6 +127,10 @@ export class CameraLoop {
   #countStill(frames: number): void {
     const metrics: MetricRecorder = this.#ctx.metrics;
     if (frames > 0) metrics.inc('inference_skipped_total', frames, { camera_id: this.#init.cameraId });
+  }
+
+  #sayDone(): void {
+    this.#ctx.ref(INGEST).tell({ type: 'analysed', cameraId: this.#init.cameraId });
   }
 
   #report(): void {
