@@ -1,4 +1,5 @@
 import type { Box, DetectedObject, TrafficGroup } from '../messages/detection.ts';
+import type { MeasuredIncident } from '../messages/incident.ts';
 import { CROP_MARGIN, MOST_DESCRIBED } from '../messages/scene-constants.ts';
 
 /** A rectangle of whole pixels inside a frame, at least 1x1. */
@@ -18,22 +19,36 @@ export function cropRectangle(box: Box, frameWidth: number, frameHeight: number,
   return { left, top, width: right - left, height: bottom - top };
 }
 
-/** A group's crop, and the boxes and ids of its members, to be drawn into it; in px of the frame's display size. */
+/**
+ * The crop of a group or an incident, and the boxes and ids of its members, to be drawn into it; in px of the frame's
+ * display size.
+ */
 export interface MarkedCrop extends CropRectangle {
+  /** Of the subject: groups count from 1, incidents go on after them. */
   readonly groupIndex: number;
   readonly marks: readonly { readonly box: Box; readonly label: number }[];
 }
 
-/** The crop of each group with the marks of the members that the model is told about. */
+/** A frame's groups and incidents, with the positions of their members among its objects. */
+export interface FrameSubjects {
+  readonly objects: readonly DetectedObject[];
+  readonly groups: readonly Pick<TrafficGroup, 'groupIndex' | 'bbox' | 'memberIndices'>[];
+  readonly incidents?: readonly Pick<MeasuredIncident, 'subjectIndex' | 'bbox' | 'objects'>[];
+}
+
+/** The crop of each group and each incident with the marks of the members that the model is told about. */
 export const markedCrops = (
-  { objects, groups }: { readonly objects: readonly DetectedObject[]; readonly groups: readonly TrafficGroup[] },
+  { objects, groups, incidents = [] }: FrameSubjects,
   frameWidth: number,
   frameHeight: number,
 ): MarkedCrop[] =>
-  groups.map(({ bbox, groupIndex, memberIndices }) => ({
+  [
+    ...groups.map(({ groupIndex, bbox, memberIndices: members }) => ({ groupIndex, bbox, members })),
+    ...incidents.map(({ subjectIndex: groupIndex, bbox, objects: members }) => ({ groupIndex, bbox, members })),
+  ].map(({ groupIndex, bbox, members }) => ({
     ...cropRectangle(bbox, frameWidth, frameHeight),
     groupIndex,
-    marks: memberIndices.slice(0, MOST_DESCRIBED).flatMap((index) => {
+    marks: members.slice(0, MOST_DESCRIBED).flatMap((index) => {
       const member = objects[index];
       return member === undefined ? [] : [{ box: member.bbox, label: member.objectId }];
     }),
