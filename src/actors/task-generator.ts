@@ -4,13 +4,16 @@ import { Stage } from '../infra/stage.ts';
 import type { Handle } from '../infra/stage-processor.ts';
 import { MOST } from '../messages/bounds.ts';
 import { Detection } from '../messages/detection.ts';
-import type { CameraId } from '../messages/ids.ts';
+import { type CameraId, taskId } from '../messages/ids.ts';
+import type { MeasuredIncident } from '../messages/incident.ts';
 import { consumers, streams, subjects } from '../messages/subjects.ts';
 import type { AssessmentTask } from '../messages/task.ts';
+import { spanIdOf } from '../messages/trace-context.ts';
 import { type ActorContext, defineActor } from '../runtime/actor.ts';
 import type { Asking } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
 import { settlesWithin } from '../runtime/time-limit.ts';
+import { AskedIncidents } from '../tasks/asked-incidents.ts';
 import { AssessedGroups, GroupAnswer } from '../tasks/assessed-groups.ts';
 import { tasksOf } from '../tasks/explode.ts';
 import { DEFAULT_FRESHNESS, type FreshnessSettings } from '../tasks/freshness.ts';
@@ -18,7 +21,7 @@ import { DEFAULT_FRESHNESS, type FreshnessSettings } from '../tasks/freshness.ts
 export interface CameraQuestions {
   /** Tasks on the bus. */
   readonly tasks: number;
-  /** Groups not asked about, because the model's last answer still holds: saved calls. */
+  /** Groups not asked about, as the model's last answer still holds or their incident is asked about: saved calls. */
   readonly carried: number;
 }
 
@@ -53,8 +56,8 @@ const READ_BACK_MOST = 10_000;
 const READ_BACK_MS = 10_000;
 
 /**
- * Explodes each detection's groups into prioritised tasks, without those that the model need not be asked about; acks
- * the detection when all its tasks are on the bus.
+ * Explodes each detection's groups and incidents into prioritised tasks, without those that the model need not be asked
+ * about; acks the detection when all its tasks are on the bus.
  */
 export const taskGeneratorActor = defineActor<TaskGeneratorMessage>()<TaskGeneratorInit>({
   kind: 'task-generator',
@@ -63,6 +66,7 @@ export const taskGeneratorActor = defineActor<TaskGeneratorMessage>()<TaskGenera
     const { bus, validityMs } = init;
     let freshness = init.freshness ?? DEFAULT_FRESHNESS;
     const assessed = new AssessedGroups(lifeOf(freshness));
+    const asked = new AskedIncidents();
     const counts = new QuestionCounts(ctx.metrics);
 
     // Task ids are deterministic: a task that is on the bus already is recognised and not doubled.
@@ -70,11 +74,14 @@ export const taskGeneratorActor = defineActor<TaskGeneratorMessage>()<TaskGenera
       const { cameraId, requestId, traceId } = body;
       const now = ctx.clock.now();
       const lastAssessed = (groupId: string) => assessed.of(cameraId, groupId, now);
-      const tasks = tasksOf(body, { validityMs, replayedAt: storedAt, freshness, lastAssessed });
+      const mayAsk = (incident: MeasuredIncident) => asked.mayAsk(body, incident, now, freshness.freshnessMs);
+      const tasks = tasksOf(body, { validityMs, replayedAt: storedAt, freshness, lastAssessed, mayAsk });
+      if (body.replayOf === undefined)
+        for (const { incident } of tasks) if (incident !== undefined) asked.asks(body, incident, now);
       const messages = tasks.map((task) => ({
         subject: subjectOf(task),
         body: task,
-        trace: { cameraId, requestId, traceId },
+        trace: { cameraId, requestId, traceId, spanId: spanIdOf(traceId, 'task', task.taskId) },
         id: task.taskId,
       }));
       return { kind: 'publish', messages };
@@ -88,17 +95,19 @@ export const taskGeneratorActor = defineActor<TaskGeneratorMessage>()<TaskGenera
       parser: Detection,
       inFlight: IN_FLIGHT,
       handle: explode,
-      onSettled: (settlement, { body: { cameraId, trafficGroups } }) => {
+      onSettled: (settlement, { body: { cameraId, requestId, trafficGroups } }) => {
         if (settlement.kind === 'retry') counts.retried += 1;
         if (settlement.kind !== 'publish') return;
-        const tasks = settlement.messages.length;
-        counts.exploded(cameraId, tasks, trafficGroups.length - tasks);
+        const ofGroups = new Set(trafficGroups.map(({ groupIndex }) => taskId(requestId, groupIndex)));
+        const groupTasks = settlement.messages.filter(({ id }) => ofGroups.has(id ?? '')).length;
+        counts.exploded(cameraId, settlement.messages.length, trafficGroups.length - groupTasks);
         ctx.report(counts.totals());
       },
     });
-    const unsubscribe = bus.subscribe(subjects.results, GroupAnswer, (answer) =>
-      assessed.note(answer, ctx.clock.now()),
-    );
+    const unsubscribe = bus.subscribe(subjects.results, GroupAnswer, (answer) => {
+      assessed.note(answer, ctx.clock.now());
+      if (answer.groupId !== undefined) asked.answered(answer, answer.groupId);
+    });
     void readBack(ctx, bus, assessed, freshness.recheckMs);
 
     return {
@@ -159,6 +168,7 @@ class QuestionCounts {
     this.#detections += 1;
     this.#tasks += tasks;
     this.#carried += carried;
+    if (tasks > 0) this.#metrics.inc('tasks_generated_total', tasks, { camera_id: cameraId });
     if (carried > 0) this.#metrics.inc('questions_carried_total', carried);
     const known = this.#byCamera.get(cameraId);
     if (known === undefined && this.#byCamera.size >= MOST.cameras) return;

@@ -4,6 +4,7 @@ import { DEFAULT_OUTPUT_TOKENS, type ExtraBody, MOST_IMAGES, type ResponseFormat
 import type { TransitSample } from '../keys/transit-guard.ts';
 import type { Secret } from '../keys/secret.ts';
 import { newSpanId } from '../messages/ids.ts';
+import { traceparent } from '../messages/trace-context.ts';
 import { joinSignals } from '../runtime/joined-signal.ts';
 import { Adaptations, type ChosenShape } from './adaptations.ts';
 import type { Answer } from './answer.ts';
@@ -38,8 +39,11 @@ export interface VlmRequest {
   readonly prompt: Prompt;
   /** At least one, the most important first: those that the key or its provider does not take are left out. */
   readonly pictures: readonly Picture[];
-  /** 32 hex digits; sent as W3C `traceparent`. */
+  /** 32 hex digits; sent as W3C `traceparent`, with the span of the call (default: a new one) and its flag. */
   readonly traceId: string;
+  readonly spanId?: string;
+  /** Whether the trace is exported. Default false. */
+  readonly sampled?: boolean;
   /** Milliseconds for the whole call, body included. */
   readonly timeoutMs: number;
   /** Aborts the call: outcome `abandoned`. */
@@ -69,6 +73,8 @@ export type VlmReply = ReplyParts &
         readonly ok: true;
         readonly answer: Answer;
         readonly model: string;
+        /** The answer as the model wrote it, cut. */
+        readonly reply?: string;
         /** Milliseconds spent reading the answer. */
         readonly parseMs?: number;
       }
@@ -147,6 +153,7 @@ export function createVlmClient({ now = Date.now }: VlmClientOptions = {}): VlmC
       ok: true,
       answer: read.answer,
       model: read.model ?? access.model,
+      reply: redact(read.reply, access.secret),
       ...parts,
       ...tokens,
       parseMs: performance.now() - readAt,
@@ -197,7 +204,7 @@ async function exchange(request: VlmRequest, { shape }: ChosenShape, clients: Cl
     const response = await clients
       .of(access)
       .chat.completions.create(body, {
-        headers: { [TRACE]: `00-${request.traceId}-${newSpanId()}-01` },
+        headers: { [TRACE]: traceparent(request.traceId, request.spanId ?? newSpanId(), request.sampled === true) },
         signal: over.signal,
         // Our own timer ends the whole call first; the library's covers the headers only.
         timeout: limit + 60_000,

@@ -1,3 +1,4 @@
+import { clipped } from '../messages/bounds.ts';
 import type { CallOutcome, UnreadReason } from '../keys/outcome.ts';
 import { worstRisk } from '../messages/assessment.ts';
 import type { Answer } from './answer.ts';
@@ -14,16 +15,24 @@ interface Tokens {
 /** The content of a chat completion. Tokens are paid for even when its answer cannot be read. */
 export type ReadCompletion = Tokens &
   (
-    | { readonly ok: true; readonly answer: Answer; readonly model: string | null; readonly finish: string | null }
+    | (Answered & { readonly model: string | null })
     | { readonly ok: false; readonly reason: UnreadReason; readonly message: string }
   );
+
+interface Answered {
+  readonly ok: true;
+  readonly answer: Answer;
+  readonly finish: string | null;
+  /** The answer as the model wrote it, cut to `MOST.text`. */
+  readonly reply: string;
+}
 
 interface Unread {
   readonly ok: false;
   readonly reason: UnreadReason;
   readonly message: string;
 }
-type Read = { readonly ok: true; readonly answer: Answer; readonly finish: string | null } | Unread;
+type Read = Answered | Unread;
 
 /** How a provider says that an answer ended early. `broken-off`: it gave up in the middle. */
 type EarlyEnd = 'cut' | 'broken-off' | 'filtered';
@@ -108,7 +117,7 @@ function readChoice(choice: Fields): Read {
   if (message === null) return choice['error'] === undefined ? NO_MESSAGE : IN_BODY;
   const finish = finishOf(choice);
   const earlyEnd = earlyEndOf(finish);
-  const reads = saidIn(message).map((said) => withFinish(readAnswer(said, earlyEnd !== undefined), finish));
+  const reads = saidIn(message).map((said) => withFinish(readAnswer(said, earlyEnd !== undefined), finish, said));
   const read = worstOf(reads.filter((one) => one.ok || one.reason !== 'empty'));
   return read !== undefined && (read.ok || isPart(read)) ? read : whyNoAnswer(message, earlyEnd, read);
 }
@@ -126,7 +135,8 @@ function whyNoAnswer(message: Message, earlyEnd: EarlyEnd | undefined, read: Unr
 const earlyEndOf = (finish: string | null): EarlyEnd | undefined =>
   EARLY_END_OF.get((finish ?? '').toLowerCase().split(':', 1)[0] ?? '');
 
-const withFinish = (read: ReadAnswer, finish: string | null): Read => (read.ok ? { ...read, finish } : read);
+const withFinish = (read: ReadAnswer, finish: string | null, said: unknown): Read =>
+  read.ok ? { ...read, finish, reply: clipped(typeof said === 'string' ? said.trim() : JSON.stringify(said)) } : read;
 const unread = (reason: UnreadReason, message: string): Unread => ({ ok: false, reason, message });
 const IN_BODY = unread('error-in-body', 'the response holds an error instead of an answer');
 const FILTERED_OUT = unread('content-filter', 'the content filter withheld the answer');

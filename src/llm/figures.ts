@@ -1,5 +1,7 @@
 import { CROP_MARGIN, type DetectedObject, MOST_DESCRIBED } from '../messages/detection.ts';
 import type { AssessmentTask } from '../messages/task.ts';
+import { describeIncident } from './incident-words.ts';
+import type { Language } from './language.ts';
 
 /** An object slower than this share of the frame's width per second counts as still: boxes jitter that much. */
 const STILL_PER_WIDTH = 0.01;
@@ -27,24 +29,23 @@ export interface Figures {
   readonly nearest_person_vehicle_px: number | null;
   readonly max_speed_px_s: number | null;
   readonly max_closing_speed_px_s: number | null;
+  /** The incidents in which its members take part, a sentence each; absent: none. */
+  readonly events?: readonly string[];
   readonly objects: readonly ObjectFigures[];
 }
 
 const whole = (value: number): number => Math.round(value);
 const wholeOrNull = (value: number | null): number | null => (value === null ? null : Math.round(value));
 
-/** The measurements of a task's group, for its prompt. */
-export function figuresOf(task: AssessmentTask): Figures {
-  const [x1, y1, x2, y2] = task.group.bbox;
-  const left = Math.max(0, Math.floor(x1 - CROP_MARGIN));
-  const top = Math.max(0, Math.floor(y1 - CROP_MARGIN));
-  const right = Math.min(task.imageWidth, Math.ceil(x2 + CROP_MARGIN));
-  const bottom = Math.min(task.imageHeight, Math.ceil(y2 + CROP_MARGIN));
+/** The measurements of a task's group, for its prompt. `language`: of the events. */
+export function figuresOf(task: AssessmentTask, language: Language = 'en'): Figures {
+  const events = (task.incidents ?? []).map((incident) => describeIncident(incident, language));
+  const crop = cropOf(task);
   const { features } = task.group;
   return {
     frame_width_px: task.imageWidth,
-    crop_width_px: right - left,
-    crop_height_px: bottom - top,
+    crop_width_px: crop.right - crop.left,
+    crop_height_px: crop.bottom - crop.top,
     objects_in_group: task.group.objectCount,
     vehicles: features.vehicleCount,
     persons: features.personCount,
@@ -53,11 +54,31 @@ export function figuresOf(task: AssessmentTask): Figures {
     nearest_person_vehicle_px: wholeOrNull(features.minPersonVehicleDistance),
     max_speed_px_s: wholeOrNull(features.maxSpeed),
     max_closing_speed_px_s: wholeOrNull(features.maxClosingSpeed),
-    objects: task.members.slice(0, MOST_DESCRIBED).map((member) => objectFigures(member, left, top, task.imageWidth)),
+    ...(events.length === 0 ? {} : { events }),
+    objects: task.members.slice(0, MOST_DESCRIBED).map((member) => inCrop(member, crop, task.imageWidth)),
   };
 }
 
-function objectFigures(member: DetectedObject, left: number, top: number, frameWidth: number): ObjectFigures {
+/** The part of the frame that a task's picture shows, px. */
+export interface Crop {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+export function cropOf({ group, imageWidth, imageHeight }: AssessmentTask): Crop {
+  const [x1, y1, x2, y2] = group.bbox;
+  return {
+    left: Math.max(0, Math.floor(x1 - CROP_MARGIN)),
+    top: Math.max(0, Math.floor(y1 - CROP_MARGIN)),
+    right: Math.min(imageWidth, Math.ceil(x2 + CROP_MARGIN)),
+    bottom: Math.min(imageHeight, Math.ceil(y2 + CROP_MARGIN)),
+  };
+}
+
+/** A road user as the picture shows it. `frameWidth`: px. */
+export function inCrop(member: DetectedObject, { left, top }: Crop, frameWidth: number): ObjectFigures {
   const [x1, y1, x2, y2] = member.bbox;
   const speed = member.velocity === null ? null : Math.hypot(...member.velocity);
   return {

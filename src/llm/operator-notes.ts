@@ -1,5 +1,6 @@
 import type { PromptSection } from '../keys/key-config.schema.ts';
 import type { AssessmentTask, DangerKind } from '../messages/task.ts';
+import { INCIDENT_WORDS } from './incident-words.ts';
 import type { Language } from './language.ts';
 
 const KINDS: Readonly<Record<Language, Readonly<Record<DangerKind, string>>>> = {
@@ -11,6 +12,7 @@ const KINDS: Readonly<Record<Language, Readonly<Record<DangerKind, string>>>> = 
     'persons-and-vehicles': 'persons among vehicles',
     'dense-traffic': 'dense traffic',
     'newly-seen': 'road users seen for the first time',
+    ...INCIDENT_WORDS.en,
   },
   zh: {
     'person-near-vehicle': '行人靠近车辆',
@@ -20,6 +22,7 @@ const KINDS: Readonly<Record<Language, Readonly<Record<DangerKind, string>>>> = 
     'persons-and-vehicles': '人车混行',
     'dense-traffic': '交通密集',
     'newly-seen': '首次出现的目标',
+    ...INCIDENT_WORDS.zh,
   },
 };
 

@@ -19,11 +19,11 @@ export interface EarlierPicture {
 export const CAPTIONS: Readonly<Record<Language, { readonly now: string; readonly earlier: string }>> = {
   en: {
     now: 'Picture 1: now. Judge this one; the figures and ids are its own.',
-    earlier: 'Picture {n}: the group {s} s before, to see what moves. Road users may have other numbers here.',
+    earlier: 'Picture {n}: the same place {s} s before, to see what moves. Road users may have other numbers here.',
   },
   zh: {
     now: '图1：当前画面。请评估这一张，数据和 id 均属于它。',
-    earlier: '图{n}：该组目标在 {s} 秒之前的画面，用于观察运动；其中的编号可能与图1不同。',
+    earlier: '图{n}：同一地点在 {s} 秒之前的画面，用于观察运动；其中的编号可能与图1不同。',
   },
 };
 

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { PromptSection } from '../keys/key-config.schema.ts';
 import type { AssessmentTask } from '../messages/task.ts';
 import { figuresOf } from './figures.ts';
+import { incidentFiguresOf } from './incident-figures.ts';
 import type { Language } from './language.ts';
 import { operatorNotes } from './operator-notes.ts';
 import { CAPTIONS } from './picture.ts';
@@ -15,6 +16,8 @@ export interface Prompt {
 export interface VersionedPrompt extends Prompt {
   /** First 12 hex digits of the SHA-256 of every instruction in it, figures left out. */
   readonly hash: string;
+  /** The text of those instructions. */
+  readonly instructions: string;
 }
 
 const HASH_DIGITS = 12;
@@ -65,8 +68,27 @@ const USER: Readonly<Record<Language, string>> = {
   en:
     'Figures of this group. Each road user is framed in the picture, with its id as a number beside the frame. ' +
     'Lengths are in pixels of the frame, speeds in pixels per second, boxes are [left, top, right, bottom] in ' +
-    'the cut-out, directions are as seen in the picture, null means not known:',
-  zh: '该组目标的数据。图片中每个目标都有方框，旁边的数字就是其 id。长度单位为画面像素，速度单位为像素/秒，box 为截图内的 [左, 上, 右, 下]，direction 为画面中的方向，null 表示未知：',
+    'the cut-out, directions are as seen in the picture, events were measured among them on the road, null means not ' +
+    'known:',
+  zh:
+    '该组目标的数据。图片中每个目标都有方框，旁边的数字就是其 id。长度单位为画面像素，速度单位为像素/秒，' +
+    'box 为截图内的 [左, 上, 右, 下]，direction 为画面中的方向，events 为在路面上测到的相关事件，null 表示未知：',
+};
+
+const USER_INCIDENT: Readonly<Record<Language, string>> = {
+  en:
+    'An event was measured on the road here, and you are its witness: look at the pictures and confirm, lower or ' +
+    'raise its level. riskLevel is your own judgement of this event. The pictures may show that it is something ' +
+    'else, harmless or worse; where they do not show it at all, keep measured_level. Figures of the event follow. ' +
+    'Each road user who takes part is framed in the picture, with its id as a number beside the frame. Names end in ' +
+    'their units, boxes are [left, top, right, bottom] in pixels of the cut-out, directions are as seen in the ' +
+    'picture, metres: estimated means that lengths and speeds are rough, null means not known:',
+  zh:
+    '系统在路面上测到了一个事件，请你作为目击者：查看图片，确认、调低或调高其等级。' +
+    'riskLevel 是你自己对该事件的判断。图片可能表明情况并非如此，无害或更严重；' +
+    '若图片完全无法体现，则保持 measured_level。以下是该事件的数据。' +
+    '图片中每个参与目标都有方框，旁边的数字就是其 id。字段名末尾为单位，' +
+    'box 为截图内的 [左, 上, 右, 下] 像素，direction 为画面中的方向，metres 为 estimated 表示长度和速度只是粗略值，null 表示未知：',
 };
 
 /** For a picture that was handed in: nothing was detected or measured in it. */
@@ -78,8 +100,8 @@ const USER_ALONE: Readonly<Record<Language, string>> = {
 };
 
 /**
- * The prompt about one task's group, with the operator's texts that apply to it. `language` is that of the answer's
- * texts.
+ * The prompt about one task's group or incident, with the operator's texts that apply to it. `language` is that of the
+ * answer's texts.
  */
 export function buildPrompt(
   task: AssessmentTask,
@@ -88,14 +110,16 @@ export function buildPrompt(
 ): VersionedPrompt {
   const notes = operatorNotes(task, prompts, language);
   const system = notes === '' ? SYSTEM[language] : `${SYSTEM[language]}\n\n${notes}`;
+  const { incident } = task;
   const isAlone = task.members.length === 0;
   const { now, earlier } = CAPTIONS[language];
-  const instructions = [system, ...(isAlone ? [USER_ALONE[language]] : [USER[language], now, earlier])];
+  const ask = (isAlone ? USER_ALONE : incident === undefined ? USER : USER_INCIDENT)[language];
+  const figures = incident === undefined ? figuresOf(task, language) : incidentFiguresOf(task, incident, language);
+  const instructions = [system, ask, ...(isAlone ? [] : [now, earlier])].join('\n\n');
   return {
     system,
-    user: isAlone
-      ? `${USER_ALONE[language]} ${task.imageWidth} x ${task.imageHeight}`
-      : `${USER[language]}\n${JSON.stringify(figuresOf(task))}`,
-    hash: hash('sha256', instructions.join('\n\n')).slice(0, HASH_DIGITS),
+    user: isAlone ? `${ask} ${task.imageWidth} x ${task.imageHeight}` : `${ask}\n${JSON.stringify(figures)}`,
+    hash: hash('sha256', instructions).slice(0, HASH_DIGITS),
+    instructions,
   };
 }

@@ -6,6 +6,7 @@ import type { LastAssessed } from '../messages/task.ts';
 /** The parts of an answer that are remembered of it. */
 export const GroupAnswer = AssessmentResult.pick({
   cameraId: true,
+  requestId: true,
   groupId: true,
   frameTimestamp: true,
   prior: true,

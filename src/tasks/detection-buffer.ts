@@ -1,12 +1,16 @@
 import type { Detection } from '../messages/detection.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { priorityOf } from './explode.ts';
+import { priorityOfIncident } from './incident-prior.ts';
 
-/** The priority of the frame's most urgent group; 0 without groups, and for a replayed frame. */
-export function urgencyOf({ trafficGroups, imageWidth, replayOf }: Detection): number {
-  return replayOf === undefined
-    ? trafficGroups.reduce((most, { features }) => Math.max(most, priorityOf(features, imageWidth)), 0)
-    : 0;
+/** The priority of the frame's most urgent subject; 0 without any, and for a replayed frame. */
+export function urgencyOf({ trafficGroups, incidents, imageWidth, replayOf }: Detection): number {
+  if (replayOf !== undefined) return 0;
+  return Math.max(
+    0,
+    ...trafficGroups.map(({ features }) => priorityOf(features, imageWidth)),
+    ...incidents.map(priorityOfIncident),
+  );
 }
 
 interface Waiting {

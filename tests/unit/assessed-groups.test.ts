@@ -6,6 +6,7 @@ const NOW = 1_700_000_000_000;
 const iso = (ms: number): string => new Date(NOW + ms).toISOString();
 const answer = (groupId: string, atMs: number, over: Partial<GroupAnswer> = {}): GroupAnswer => ({
   cameraId: 'cam-1',
+  requestId: '01900000-0000-7000-8000-000000000000',
   groupId,
   frameTimestamp: iso(atMs),
   prior: 0.3,

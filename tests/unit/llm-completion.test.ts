@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { Answer } from '../../src/llm/answer.ts';
 import { readCompletion, unreadOutcome } from '../../src/llm/completion.ts';
+import { leastCpuMs } from '../support/cpu-ms.ts';
 
 const LOW = {
   riskLevel: 'low',
@@ -249,14 +250,21 @@ describe('a completion', () => {
   ] as const) {
     it(`${situation}: read soon`, () => {
       const completion = make();
-      // The best of several runs: the machine may be busy.
-      let ms = Infinity;
-      for (let run = 0; run < 10 && ms >= 50; run++) {
-        const from = performance.now();
-        readCompletion(completion);
-        ms = Math.min(ms, performance.now() - from);
-      }
+      const ms = leastCpuMs(() => readCompletion(completion), 50);
       assert.ok(ms < 50, `${ms} ms`);
     });
   }
+});
+
+describe('the reply of a completion', () => {
+  it('is the answer as it was written, that of the worst choice, cut to a thousand characters', () => {
+    const replyOf = (completion: unknown): string => {
+      const read = readCompletion(completion);
+      return read.ok ? read.reply : assert.fail(read.message);
+    };
+    assert.equal(replyOf(said(` ${low}\n`)), low);
+    assert.equal(replyOf(choices(low, high)), high);
+    const long = replyOf(said(`${' '.repeat(50)}${low}${' and so on'.repeat(200)}`));
+    assert.deepEqual([long.length, long.startsWith(low)], [1_000, true]);
+  });
 });

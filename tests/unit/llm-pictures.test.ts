@@ -38,8 +38,8 @@ describe('pictures of a call', () => {
     const [first, one, second, two, third, three, text] = partsOf({});
     assert.deepEqual([one, two, three, text], [1, 2, 3, prompt.user]);
     assert.match(String(first), /^Picture 1: now\./);
-    assert.match(String(second), /^Picture 2: the group 1\.0 s before/);
-    assert.match(String(third), /^Picture 3: the group 2\.0 s before/);
+    assert.match(String(second), /^Picture 2: the same place 1\.0 s before/);
+    assert.match(String(third), /^Picture 3: the same place 2\.0 s before/);
     const [now, before] = picturesOf(task, jpegs[0]!, earlier, 'zh').map(({ caption }) => caption);
     assert.match(String(now), /^图1：当前/);
     assert.match(String(before), /^图2：.* 1\.0 秒/);

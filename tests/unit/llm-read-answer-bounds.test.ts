@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { readAnswer } from '../../src/llm/read-answer.ts';
+import { leastCpuMs } from '../support/cpu-ms.ts';
 import { high, HIGH, levelWord, LOW, NONE, outcome, text, wrapper } from '../support/answers.ts';
 
 describe('an answer of any size', () => {
@@ -49,13 +50,7 @@ describe('an answer of any size', () => {
       for (const said of [make(64_000), make(990_000)]) {
         const read = outcome(said);
         if (said.includes('"high"')) assert.ok(!['none', 'low', 'medium', 'unknown'].includes(read), read);
-        // The best of several runs: the machine may be busy.
-        let ms = Infinity;
-        for (let run = 0; run < 10 && ms >= 50; run++)
-          ms = Math.min(
-            ms,
-            timed(() => readAnswer(said)),
-          );
+        const ms = leastCpuMs(() => readAnswer(said), 50);
         assert.ok(ms < 50, `${ms.toFixed(1)} ms for ${said.length} characters`);
       }
     });
@@ -67,12 +62,6 @@ describe('an answer of any size', () => {
     assert.equal(outcome(value), 'cut-off');
   });
 });
-
-function timed(work: () => void): number {
-  const from = performance.now();
-  work();
-  return performance.now() - from;
-}
 
 /** Every way in which words can say "none". */
 const SAYS_NONE = /(none|no risk|无)|(hasDangerousDriving|has_dangerous_driving)"\s*:\s*false/i;

@@ -13,6 +13,7 @@ import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import { GroupAnswer } from '../../src/tasks/assessed-groups.ts';
 import { DEFAULT_FRESHNESS } from '../../src/tasks/freshness.ts';
 import { FakeTaskBus, received } from '../support/fake-bus.ts';
+import { incident } from '../support/incidents.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection, group, result } from '../support/samples.ts';
 
@@ -176,6 +177,37 @@ describe('the task generator', () => {
       bus.published.map(({ subject }) => subject),
       ['assessment-tasks.p2.cam-1.g1', 'assessment-tasks.p3.cam-1.g_7_x-k3f9a'],
     );
+  });
+});
+
+describe('questions about an incident', () => {
+  const frame = (seconds: number): Detection =>
+    parked(seconds, { incidents: [incident({ kind: 'queue' })], frameNumber: seconds + 1 });
+  const answered = (of: Detection, over: Partial<AssessmentResult> = {}) =>
+    answerTo(of, 'high', { groupIndex: 2, groupId: 'i1', prior: 0.9, ...over });
+
+  it('are put once until answered, and again after the recheck time; their group is not asked about', async (t) => {
+    const { clock, give, tasks, answer, stats, system } = await started();
+    t.after(() => system.stop());
+    await give({ body: frame(0) }, { body: frame(1) });
+    const [task] = await tasks();
+    assert.deepEqual([task?.incident?.incidentId, task?.group.groupId, (await tasks()).length], ['i1', 'i1', 1]);
+    assert.deepEqual((await stats()).carried, 2, 'the group of its members, in both frames');
+    answer(answered(frame(0), { requestId: task!.requestId, source: 'rules' }));
+    await give({ body: frame(2) });
+    const again = (await tasks())[1];
+    assert.equal(again?.incident?.incidentId, 'i1', 'an answer by rules is none');
+    answer(answered(frame(2), { requestId: again.requestId }));
+    await clock.advance(10_000);
+    await give({ body: frame(12) });
+    assert.deepEqual(
+      (await tasks()).slice(2).map(({ group: { groupId } }) => groupId),
+      ['g1'],
+    );
+    await clock.advance(52_000);
+    await give({ body: frame(62) });
+    const last = (await tasks()).at(-1);
+    assert.deepEqual([last?.incident?.incidentId, last?.lastAssessed?.level], ['i1', 'high']);
   });
 });
 
