@@ -29,6 +29,9 @@ const NOTHING: AggregatorStats = {
   refused: 0,
   verdicts: 0,
   verdictsDropped: 0,
+  incidents: 0,
+  incidentsDropped: 0,
+  alertsForgotten: 0,
   freshness: { p50: null, p95: null, count: 0 },
 };
 

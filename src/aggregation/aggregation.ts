@@ -1,13 +1,16 @@
 import { type Aggregate, isAlert } from '../messages/aggregate.ts';
 import type { AssessmentResult, RulesReason } from '../messages/assessment.ts';
 import type { Detection, PublishedGroup } from '../messages/detection.ts';
-import type { RequestId } from '../messages/ids.ts';
+import type { CameraId, RequestId } from '../messages/ids.ts';
+import type { MeasuredIncident } from '../messages/incident.ts';
 import type { FreshnessSettings } from '../tasks/freshness.ts';
-import { stillAnswered } from '../tasks/recheck.ts';
-import { factsOf } from './aggregate-frame.ts';
+import { isCovered } from '../tasks/worth-asking.ts';
+import { alertAgain, factsOf } from './aggregate-frame.ts';
 import { AwaitedFrames } from './awaited-frames.ts';
 import { EarlyAnswers } from './early-answers.ts';
-import { Frame, frameOf, type FrameState } from './joined-frame.ts';
+import { FrameShelf } from './frame-shelf.ts';
+import { IncidentAlerts } from './incident-alerts.ts';
+import { Frame, frameOf } from './joined-frame.ts';
 import {
   type AggregationCounters,
   type AggregationOptions,
@@ -16,16 +19,15 @@ import {
   type StoredAggregate,
 } from './aggregation.types.ts';
 import { answerOf, type GroupAnswer } from './group-answer.ts';
-import type { GroupSlot } from './group-slot.ts';
-import { holds, verdictOf, Verdicts } from './verdicts.ts';
+import { GroupVerdicts } from './group-verdicts.ts';
 
 /**
  * The clock of a camera's node may be ahead by this much, in ms. The time of a frame from further ahead is not
  * believed: its limit would be too late, and its verdict would outlive all others.
  */
 const AHEAD_MS = 60_000;
-/** A camera names a group that it has not seen for longer anew, unless frames are late. */
-const GONE_MS = 60_000;
+/** An incident of which nothing is heard for this long, in ms, is over, and no answer about it is to come. */
+const INCIDENT_GONE_MS = 10 * 60_000;
 
 /**
  * Joins detections with their answers, one aggregate per frame. Revision 0 goes out at once: with the verdict that each
@@ -38,23 +40,21 @@ export class Aggregation {
   readonly counters: AggregationCounters = newCounters();
   readonly #options: AggregationOptions;
   #freshness: FreshnessSettings;
-  readonly #frames = new Map<RequestId, Frame>();
-  /** To be published, in order. */
-  readonly #due = new Set<Frame>();
-  /** Published, oldest first. */
-  readonly #idle = new Set<Frame>();
+  readonly #shelf: FrameShelf;
   /** Those for which an answer is awaited, whatever their state. */
   readonly #awaited = new AwaitedFrames();
-  /** Ids of published frames with all answers, oldest first. Keeping their content would take most of the memory. */
-  readonly #closed = new Set<RequestId>();
   readonly #early: EarlyAnswers;
-  readonly #verdicts: Verdicts;
+  readonly #verdicts: GroupVerdicts;
+  readonly #incidents: IncidentAlerts;
 
   constructor(options: AggregationOptions) {
     this.#options = options;
     this.#freshness = options.freshness;
     this.#early = new EarlyAnswers(options);
-    this.#verdicts = new Verdicts({ most: options.rememberGroups, goneMs: GONE_MS });
+    this.#verdicts = new GroupVerdicts(options.rememberGroups);
+    const { rememberIncidents: most, describeIncident: describe } = options;
+    this.#incidents = new IncidentAlerts({ most, goneMs: INCIDENT_GONE_MS, describe });
+    this.#shelf = new FrameShelf(options, (frame) => this.#incidents.isAlert(frame));
   }
 
   /** Frames waiting for answers. */
@@ -64,21 +64,30 @@ export class Aggregation {
 
   /** Frames to be published that were not taken yet. */
   get due(): number {
-    return this.#due.size;
+    return this.#shelf.due;
   }
 
   /** Frames whose content is kept, whatever their state. */
   get remembered(): number {
-    return this.#frames.size + this.#early.size;
+    return this.#shelf.size + this.#early.size;
   }
 
   /** Frames of which only the id is kept. */
   get closed(): number {
-    return this.#closed.size;
+    return this.#shelf.closed;
+  }
+
+  /** Incidents of which the newest state is kept. */
+  get incidents(): Pick<IncidentAlerts, 'size' | 'dropped'> {
+    return this.#incidents;
+  }
+
+  get forgottenAlerts(): number {
+    return this.#shelf.forgottenAlerts;
   }
 
   /** The model's last answers, by group. */
-  get verdicts(): Pick<Verdicts, 'size' | 'dropped'> {
+  get verdicts(): Pick<GroupVerdicts, 'size' | 'dropped'> {
     return this.#verdicts;
   }
 
@@ -99,44 +108,47 @@ export class Aggregation {
     const at = Date.parse(aggregate.timestamp);
     const live = replayOf === undefined && at <= publishedAt + AHEAD_MS;
     const limit = (live ? at : publishedAt) + this.#freshness.freshnessMs;
-    const known = this.#frames.get(requestId);
+    const known = this.#shelf.of(requestId);
     if (known !== undefined && aggregate.revision <= known.revision) return;
     const frame = known ?? frameOf(aggregate, { live, limit });
-    this.#frames.set(requestId, frame);
-    this.#closed.delete(requestId);
+    this.#shelf.add(frame);
     frame.adopt(aggregate);
-    frame.unsure = isAlert(aggregate) ? aggregate : null;
-    frame.alerted ||= isAlert(aggregate);
+    this.#incidents.restore(aggregate, publishedAt);
     if (known === undefined) this.#await(frame);
     else this.#awaited.update(frame);
-    for (const slot of frame.slots) this.#remember(frame, slot, publishedAt);
-    this.#move(frame, stateOf(frame));
+    for (const slot of frame.slots) this.#verdicts.remember(frame, slot, publishedAt);
+    this.#shelf.move(frame, frame.nextState);
+    for (const alertId of this.#incidents.alertsOf(frame)) this.#reviseAlert(alertId, publishedAt);
   }
 
   /** A detection was delivered, perhaps not for the first time. */
   onDetection(detection: Detection, now: number): void {
     const { requestId } = detection;
     if (this.#isClosed(requestId)) return;
-    const known = this.#frames.get(requestId);
+    const known = this.#shelf.of(requestId);
     if (known !== undefined) {
       this.counters.duplicates += 1;
       this.#repeated(known);
       return;
     }
-    this.#verdicts.expire(now);
+    this.#expire(now);
     const frame = this.#open(detection, now);
     for (const [groupIndex, answer] of this.#early.take(requestId)) this.#addAnswer(frame, groupIndex, answer, now);
+    for (const alertId of this.#incidents.alertsOf(frame)) this.#reviseAlert(alertId, now);
     if (frame.limit <= now) this.#late(frame);
     this.#await(frame);
-    this.#move(frame, 'due');
+    this.#shelf.move(frame, 'due');
   }
 
   /** An answer was delivered: in time, before its detection, late, or not for the first time. */
   onResult(result: AssessmentResult, now: number): void {
-    const { requestId, groupIndex } = result;
-    if (this.#isClosed(requestId)) return;
-    const frame = this.#frames.get(requestId);
+    const { requestId, groupIndex, cameraId, groupId, frameTimestamp } = result;
+    const frame = this.#shelf.of(requestId);
     const answer = answerOf(result);
+    // The frame has all that it waits for, and its answer still tells about the incident.
+    if (this.#shelf.isClosed(requestId) && groupId !== undefined && frameTimestamp !== undefined)
+      this.#learn(cameraId, groupId, answer, Date.parse(frameTimestamp), now);
+    if (this.#isClosed(requestId)) return;
     if (frame === undefined) {
       const { added, givenUp } = this.#early.add(requestId, groupIndex, answer, now);
       if (!added) this.counters.duplicates += 1;
@@ -154,27 +166,25 @@ export class Aggregation {
       this.#late(frame);
       this.#goOn(frame);
     }
-    this.#verdicts.expire(now);
+    this.#expire(now);
     this.counters.orphans += this.#early.expire(now);
   }
 
   /** Removes the next aggregate to publish, oldest first; null when none is due. A frame has at most one taken. */
   take(now: number): Publication | null {
-    const [frame] = this.#due;
+    const frame = this.#shelf.first();
     if (frame === undefined) return null;
-    this.#move(frame, 'sent');
+    this.#shelf.move(frame, 'sent');
     // The alert as it stood, before a revision that may be none.
-    if (frame.again && frame.unsure !== null)
-      return { aggregate: frame.unsure, json: JSON.stringify(frame.unsure), alertOnly: true, newVerdicts: 0 };
+    if (frame.again !== null && frame.unsure !== null) return alertAgain(frame.unsure);
     frame.changed = false;
     frame.revision += 1;
     frame.madeAt = now;
-    let newVerdicts = 0;
-    for (const slot of frame.slots) {
-      if (slot.takeNews()) newVerdicts += 1;
-      this.#carry(frame, slot);
-    }
-    return { ...frame.aggregate(this.#options.assessByRules), alertOnly: false, newVerdicts };
+    for (const slot of frame.slots) this.#verdicts.carry(frame, slot, this.#freshness);
+    const incidents = this.#incidents.show(frame);
+    const newVerdicts = frame.takeNews();
+    const late = now > frame.limit;
+    return { ...frame.aggregate(incidents, this.#options.assessByRules), alertOnly: false, newVerdicts, late };
   }
 
   /**
@@ -185,39 +195,49 @@ export class Aggregation {
    *   `gone` when another one was stored and is there no more
    */
   stored({ aggregate, alertOnly }: Publication, found: Aggregate | 'gone' | null): StoredAggregate | null {
-    const frame = this.#frames.get(aggregate.requestId);
+    const frame = this.#shelf.of(aggregate.requestId);
     if (frame === undefined) return null;
     if (found === 'gone') {
       frame.changed = true;
-      this.#move(frame, 'due');
+      this.#shelf.move(frame, 'due');
       return null;
     }
     if (found !== null) {
       this.counters.found += 1;
       frame.merge(found);
+      this.#incidents.restore(found, Date.parse(found.publishedAt));
+      frame.changed ||= this.#incidents.isOutdated(frame, frame.madeAt);
+      for (const alertId of this.#incidents.alertsOf(frame))
+        if (alertId !== aggregate.requestId) this.#reviseAlert(alertId, frame.madeAt);
     }
     if (!alertOnly) this.counters[aggregate.revision === 0 ? 'published' : 'revised'] += 1;
     const content = found ?? aggregate;
-    const first = !frame.alerted || frame.unsure !== null;
+    const first = alertOnly ? frame.again === 'first' : !frame.alerted || frame.unsure !== null;
     return { aggregate: content, alert: !isAlert(content) ? 'none' : first ? 'first' : 'revision' };
   }
 
   /** The taken aggregate is where it belongs, an alert in ALERTS too. */
   done(requestId: RequestId, alert: StoredAggregate['alert'] = 'none'): void {
-    const frame = this.#frames.get(requestId);
+    const frame = this.#shelf.of(requestId);
     if (frame === undefined) return;
     if (alert !== 'none') {
       frame.alerted = true;
-      frame.unsure = null;
-      frame.again = false;
+      if (alert === 'first') frame.unsure = null;
+      if (alert === 'first' || frame.again === 'revision') frame.again = null;
     }
     this.#awaited.update(frame);
-    this.#move(frame, stateOf(frame));
+    this.#shelf.move(frame, frame.nextState);
+  }
+
+  /** The bus refused the taken aggregate for good. */
+  refused(requestId: RequestId): void {
+    this.#incidents.refused(requestId);
+    this.done(requestId);
   }
 
   /** True when the bus has all that is known of this frame, or it was given up: its messages may be settled. */
   isSettled(requestId: RequestId): boolean {
-    const frame = this.#frames.get(requestId);
+    const frame = this.#shelf.of(requestId);
     return frame === undefined ? !this.#early.has(requestId) : frame.state === 'idle';
   }
 
@@ -232,19 +252,26 @@ export class Aggregation {
     const live = replayOf === undefined && at <= now + AHEAD_MS;
     const from = replayOf === undefined ? Math.min(now + AHEAD_MS, at) : now;
     const freshnessMs = freshnessSeconds === undefined ? this.#freshness.freshnessMs : freshnessSeconds * 1_000;
-    const frame = new Frame(factsOf(detection), { live, limit: Math.max(now, from + freshnessMs) });
-    frame.open((group) => this.#reasonFor(frame, group, now));
-    this.#frames.set(frame.requestId, frame);
+    const frame = new Frame(
+      factsOf(detection),
+      { live, limit: Math.max(now, from + freshnessMs) },
+      detection.incidents,
+    );
+    const wanted = this.#incidents.open(frame, this.#freshness.recheckMs, now);
+    frame.open((group) => this.#reasonFor(frame, group, wanted, now));
+    this.#shelf.add(frame);
     return frame;
   }
 
   /** Whether an answer about this group will come; see `GroupSlot.reason`. */
-  #reasonFor({ live, at, facts: { cameraId } }: Frame, group: PublishedGroup, now: number): RulesReason | null {
-    if (!live) return 'pending';
-    this.#verdicts.seen(cameraId, group.groupId, now);
-    const verdict = this.#verdicts.of(cameraId, group.groupId);
-    if (verdict === null || verdict.at > at || !stillAnswered(group, verdict.at, at, this.#freshness.recheckMs))
-      return 'pending';
+  #reasonFor(
+    frame: Frame,
+    group: PublishedGroup,
+    wanted: readonly MeasuredIncident[],
+    now: number,
+  ): RulesReason | null {
+    const isAnswered = this.#verdicts.isAnswered(frame, group, this.#freshness.recheckMs, now);
+    if (frame.replayed || !(isAnswered || isCovered(group, wanted))) return 'pending';
     this.counters.unchanged += 1;
     return null;
   }
@@ -263,86 +290,60 @@ export class Aggregation {
     this.counters.unanswered.late += late;
   }
 
-  #addAnswer(frame: Frame, groupIndex: number, answer: GroupAnswer, now: number): void {
-    const slot = frame.slot(groupIndex);
-    if (slot === undefined) {
+  #addAnswer(frame: Frame, subjectIndex: number, answer: GroupAnswer, now: number): void {
+    const slot = frame.slot(subjectIndex);
+    const incident = frame.incident(subjectIndex);
+    const subject = slot ?? incident;
+    if (subject === undefined) {
       this.counters.orphans += 1;
       return;
     }
-    if (slot.answered) this.counters.duplicates += 1;
-    if (!frame.take(groupIndex, answer)) return;
-    if (answer.by === 'model') this.#remember(frame, slot, now);
-    else if (answer.reason !== 'pending') this.counters.unanswered[answer.reason] += 1;
+    if (subject.answered) this.counters.duplicates += 1;
+    if (!frame.take(subjectIndex, answer)) return;
+    if (answer.by === 'rules' && answer.reason !== 'pending') this.counters.unanswered[answer.reason] += 1;
+    if (slot !== undefined && answer.by === 'model') this.#verdicts.remember(frame, slot, now);
+    if (incident !== undefined && !frame.replayed)
+      this.#learn(frame.facts.cameraId, incident.measured.incidentId, answer, frame.at, now);
   }
 
-  /** Keeps the model's answer about a group for its later frames. */
-  #remember({ live, at, facts }: Frame, { group, model, carried }: GroupSlot, now: number): void {
-    if (!live) return;
-    const { cameraId, detectedObjects } = facts;
-    // Restored as carried: its frame is not known, and this one's members are among those that it was about.
-    const assessment = model ?? carried;
-    if (assessment === null || assessment.riskLevel === 'unknown') return;
-    const assessedAt = model === null ? Date.parse(carried?.assessedAt ?? '') : at;
-    if (!Number.isFinite(assessedAt)) return;
-    this.#verdicts.learn(cameraId, group.groupId, verdictOf(assessment, group, detectedObjects, assessedAt), now);
+  /** Keeps an answer about an incident for its later frames and its alert. `frameAt`: epoch ms. */
+  #learn(cameraId: CameraId, incidentId: string, answer: GroupAnswer, frameAt: number, now: number): void {
+    this.#incidents.learn(cameraId, incidentId, answer, frameAt);
+    this.#reviseAlert(this.#incidents.alertOf(cameraId, incidentId), now);
   }
 
-  #carry(frame: Frame, slot: GroupSlot): void {
-    if (!frame.live || (slot.model !== null && slot.model.riskLevel !== 'unknown')) return;
-    const { cameraId, detectedObjects } = frame.facts;
-    const verdict = this.#verdicts.of(cameraId, slot.group.groupId);
-    if (verdict === null || verdict.at > frame.at) return;
-    slot.carry(verdict, holds(verdict, slot.group, detectedObjects, frame.at, this.#freshness), detectedObjects);
+  /** Publishes an alert again when it tells less than is known about its incidents. */
+  #reviseAlert(requestId: RequestId | null, now: number): void {
+    const alert = requestId === null ? undefined : this.#shelf.of(requestId);
+    if (alert === undefined || alert.changed || !this.#incidents.isOutdated(alert, now)) return;
+    alert.changed = true;
+    this.#goOn(alert);
+  }
+
+  #expire(now: number): void {
+    this.#verdicts.expire(now);
+    for (const requestId of this.#incidents.expire(now)) {
+      const alert = this.#shelf.of(requestId);
+      if (alert?.state === 'idle') this.#shelf.move(alert, 'idle');
+    }
   }
 
   /** The message was not settled before the crash, so ALERTS may lack the alert. */
   #repeated(frame: Frame): void {
     if (frame.unsure === null) return;
-    frame.again = true;
-    if (frame.state === 'idle' || frame.state === 'waiting') this.#move(frame, 'due');
+    frame.again = 'first';
+    if (frame.state === 'idle' || frame.state === 'waiting') this.#shelf.move(frame, 'due');
   }
 
   /** Publishes a frame for which no answer is awaited any more. */
   #goOn(frame: Frame): void {
     this.#awaited.update(frame);
-    if (frame.state !== 'due' && frame.state !== 'sent') this.#move(frame, stateOf(frame));
-  }
-
-  #move(frame: Frame, state: FrameState): void {
-    this.#due.delete(frame);
-    this.#idle.delete(frame);
-    frame.state = state;
-    if (state === 'due') this.#due.add(frame);
-    else if (state === 'idle') this.#keep(frame);
-  }
-
-  #keep(frame: Frame): void {
-    frame.trim();
-    if (frame.unsure === null && frame.complete) {
-      this.#close(frame.requestId);
-      return;
-    }
-    this.#idle.add(frame);
-    const [oldest] = this.#idle;
-    if (this.#idle.size <= this.#options.rememberFrames || oldest === undefined) return;
-    this.#idle.delete(oldest);
-    this.#frames.delete(oldest.requestId);
-  }
-
-  #close(requestId: RequestId): void {
-    this.#frames.delete(requestId);
-    this.#closed.add(requestId);
-    const [oldest] = this.#closed;
-    if (this.#closed.size > this.#options.rememberClosed && oldest !== undefined) this.#closed.delete(oldest);
+    if (frame.state !== 'due' && frame.state !== 'sent') this.#shelf.move(frame, frame.nextState);
   }
 
   /** An answer to a frame that has all is never better than the first one of its group, so it is a duplicate. */
   #isClosed(requestId: RequestId): boolean {
-    if (!this.#closed.has(requestId)) return false;
-    this.counters.duplicates += 1;
-    return true;
+    if (this.#shelf.isClosed(requestId)) this.counters.duplicates += 1;
+    return this.#shelf.isClosed(requestId);
   }
 }
-
-const stateOf = (frame: Frame): FrameState =>
-  frame.again ? 'due' : frame.awaits ? 'waiting' : frame.changed ? 'due' : 'idle';

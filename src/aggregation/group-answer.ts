@@ -1,14 +1,22 @@
 import type { AssessmentResult, GroupAssessment, RulesReason } from '../messages/assessment.ts';
 
-/** A call to the model about one group: its duration in seconds, and the model. */
+/** A call to the model about one group or incident: its duration in seconds, and the model. */
 export interface ModelCall {
   readonly llmLatency: number;
   readonly llmModel: string | null;
 }
 
-/** The scheduler's answer about one group of a frame. */
+export const NO_CALL: ModelCall = { llmLatency: 0, llmModel: null };
+
+/** The scheduler's answer about one group or incident of a frame. */
 export type GroupAnswer =
-  | { readonly by: 'model'; readonly assessment: GroupAssessment; readonly call: ModelCall }
+  | {
+      readonly by: 'model';
+      readonly assessment: GroupAssessment;
+      readonly call: ModelCall;
+      /** Value of the question's prior. */
+      readonly prior?: number;
+    }
   | {
       readonly by: 'rules';
       readonly reason: RulesReason;
@@ -18,14 +26,14 @@ export type GroupAnswer =
     };
 
 export function answerOf(result: AssessmentResult): GroupAnswer {
-  const { error, source, degradedReason, metadata } = result;
+  const { error, source, degradedReason, metadata, prior } = result;
   const [assessment] = result.results;
   const call = { llmLatency: metadata.llmLatency, llmModel: metadata.llmModel };
   if (assessment === undefined) return { by: 'rules', reason: error?.code ?? 'late', assessment: null, call };
   // The model itself cannot tell; every other failure leaves the group to the rules.
   const saysUnknown = source === 'vlm' && error?.code === 'unreadable-answer';
   if (error !== undefined && !saysUnknown) return { by: 'rules', reason: error.code, assessment: null, call };
-  if (source === 'vlm') return { by: 'model', assessment, call };
+  if (source === 'vlm') return { by: 'model', assessment, call, ...(prior === undefined ? {} : { prior }) };
   const reason = assessment.reason ?? degradedReason?.code ?? 'no-keys';
   return {
     by: 'rules',

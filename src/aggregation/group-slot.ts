@@ -1,17 +1,27 @@
 import type { GroupAssessment, RulesReason } from '../messages/assessment.ts';
 import type { DetectedObject, PublishedGroup } from '../messages/detection.ts';
-import { type GroupAnswer, type ModelCall, rankOf } from './group-answer.ts';
+import type { Incident } from '../messages/incident.ts';
+import { incidentsIn } from '../tasks/incident-group.ts';
+import { type GroupAnswer, type ModelCall, NO_CALL, rankOf } from './group-answer.ts';
 import { carriedTo, type Verdict } from './verdicts.ts';
+
+/** The parts of a frame that an assessment needs. */
+interface ShownFrame {
+  readonly timestamp: string;
+  readonly objects: readonly DetectedObject[];
+  readonly imageWidth: number;
+  readonly incidents: readonly Incident[];
+}
 
 /** A group as the rules see it. */
 export interface RulesSubject {
   readonly group: PublishedGroup;
   readonly members: readonly DetectedObject[];
   readonly imageWidth: number;
+  /** In which its members take part, the most severe first. */
+  readonly incidents: readonly Incident[];
 }
 export type AssessByRules = (subject: RulesSubject) => GroupAssessment;
-
-const NO_CALL: ModelCall = { llmLatency: 0, llmModel: null };
 
 /** All that is known about one group of a frame. */
 export class GroupSlot {
@@ -96,20 +106,22 @@ export class GroupSlot {
   }
 
   /** The assessment to show. */
-  shown(
-    frame: { readonly timestamp: string; readonly objects: readonly DetectedObject[]; readonly imageWidth: number },
-    assessByRules: AssessByRules,
-  ): GroupAssessment {
+  shown(frame: ShownFrame, assessByRules: AssessByRules): GroupAssessment {
     // A model that cannot tell ends no verdict that stands.
     if (this.#model !== null && (this.#model.riskLevel !== 'unknown' || this.#carried === null)) return this.#model;
     const because = this.reason === null ? {} : { reason: this.reason };
     if (this.#carried !== null) return { ...this.#carried.assessment, ...because };
-    this.#rules ??= assessByRules({
-      group: this.group,
-      members: this.group.memberIndices.flatMap((index) => frame.objects[index] ?? []),
-      imageWidth: frame.imageWidth,
-    });
-    return { ...this.#rules, source: 'rules', ...because, assessedAt: frame.timestamp };
+    return { ...this.#byRules(frame, assessByRules), source: 'rules', ...because, assessedAt: frame.timestamp };
+  }
+
+  /** What stands about its incidents may change from revision to revision; without any the rules say the same again. */
+  #byRules(frame: ShownFrame, assessByRules: AssessByRules): GroupAssessment {
+    const incidents = incidentsIn(this.group, frame.incidents);
+    if (incidents.length === 0 && this.#rules !== null) return this.#rules;
+    const members = this.group.memberIndices.flatMap((index) => frame.objects[index] ?? []);
+    const assessed = assessByRules({ group: this.group, members, imageWidth: frame.imageWidth, incidents });
+    const failure = this.#rules?.degradedReason;
+    return (this.#rules = { ...assessed, ...(failure === undefined ? {} : { degradedReason: failure }) });
   }
 
   /** True once after the model's answer: its first publication. */

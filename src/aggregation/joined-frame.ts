@@ -1,10 +1,12 @@
-import type { Aggregate } from '../messages/aggregate.ts';
+import { type Aggregate, isAlert } from '../messages/aggregate.ts';
 import type { RulesReason } from '../messages/assessment.ts';
 import type { RequestId } from '../messages/ids.ts';
+import type { Incident, MeasuredIncident } from '../messages/incident.ts';
 import { assessedPart, factsOf, type FrameFacts } from './aggregate-frame.ts';
 import type { Publication } from './aggregation.types.ts';
 import type { GroupAnswer } from './group-answer.ts';
 import { type AssessByRules, GroupSlot } from './group-slot.ts';
+import { IncidentSlot } from './incident-slot.ts';
 
 /**
  * - `waiting`: for answers; its newest revision is published.
@@ -14,7 +16,7 @@ import { type AssessByRules, GroupSlot } from './group-slot.ts';
  */
 export type FrameState = 'waiting' | 'due' | 'sent' | 'idle';
 
-/** One frame, and all that is known of its groups. */
+/** One frame, and all that is known of its groups and incidents. */
 export class Frame {
   readonly facts: FrameFacts;
   /** Time of the frame, epoch ms. */
@@ -32,14 +34,27 @@ export class Frame {
   alerted = false;
   /** An alert of a former life, as published: ALERTS may lack it, see `Aggregation.restore`. */
   unsure: Aggregate | null = null;
-  /** A message of the unsure frame was delivered again, so the alert goes to ALERTS again. */
-  again = false;
+  /**
+   * The unsure alert goes to ALERTS again. `first`: a message of its frame was delivered again, so all that an alert
+   * causes may be missing. `revision`: messages of other frames, which may be settled, made its newest revision.
+   */
+  again: 'first' | 'revision' | null = null;
   #slots = new Map<number, GroupSlot>();
+  /** By their place among the subjects. */
+  #incidents: Map<number, IncidentSlot>;
+  /** As the newest revision shows them. */
+  #shownIncidents: readonly Incident[] = [];
   /** The facts as JSON, most of the text of an aggregate: made once while revisions may follow. */
   #factsJson: string | null = null;
 
-  constructor(facts: FrameFacts, options: { readonly live: boolean; readonly limit: number }) {
+  /** @param incidents of a new frame; those of a published one are in its aggregate, see `adopt` */
+  constructor(
+    facts: FrameFacts,
+    options: { readonly live: boolean; readonly limit: number },
+    incidents: readonly MeasuredIncident[] = [],
+  ) {
     this.facts = facts;
+    this.#incidents = new Map(incidents.map((each) => [each.subjectIndex, new IncidentSlot(each, 'pending')]));
     this.at = Date.parse(facts.timestamp);
     this.live = options.live;
     this.limit = options.limit;
@@ -53,6 +68,19 @@ export class Frame {
     return this.#slots.values();
   }
 
+  get incidents(): Iterable<IncidentSlot> {
+    return this.#incidents.values();
+  }
+
+  /** As the newest revision shows them; empty before the first. */
+  get shownIncidents(): readonly Incident[] {
+    return this.#shownIncidents;
+  }
+
+  get replayed(): boolean {
+    return this.facts.replayOf !== undefined;
+  }
+
   /** An answer is waited for. */
   get awaits(): boolean {
     return this.some(({ reason }) => reason === 'pending');
@@ -60,7 +88,15 @@ export class Frame {
 
   /** No further answer can come. */
   get complete(): boolean {
+    for (const { complete } of this.#incidents.values()) if (!complete) return false;
     return !this.some(({ answered }) => !answered);
+  }
+
+  /** The state in which it goes on once its newest revision is where it belongs. */
+  get nextState(): FrameState {
+    if (this.again !== null) return 'due';
+    if (this.awaits) return 'waiting';
+    return this.changed ? 'due' : 'idle';
   }
 
   some(is: (slot: GroupSlot) => boolean): boolean {
@@ -72,15 +108,25 @@ export class Frame {
     return this.#slots.get(groupIndex);
   }
 
+  incident(subjectIndex: number): IncidentSlot | undefined {
+    return this.#incidents.get(subjectIndex);
+  }
+
   /** @param reasonOf why the group has no answer yet, see `GroupSlot.reason` */
   open(reasonOf: (group: GroupSlot['group']) => RulesReason | null): void {
     for (const group of this.facts.trafficGroups)
       this.#slots.set(group.groupIndex, new GroupSlot(group, reasonOf(group)));
   }
 
-  /** Takes over an aggregate of this frame that was published, as it stands. */
+  /** Takes over an aggregate of this frame that was published before a crash, as it stands. */
   adopt(aggregate: Aggregate): void {
+    this.unsure = isAlert(aggregate) ? aggregate : null;
+    this.alerted ||= isAlert(aggregate);
+    const byIncident = aggregate.incidents.some(({ alertId }) => alertId === this.requestId);
+    this.again = aggregate.revision > 0 && byIncident ? 'revision' : null;
     this.#slots = slotsIn(aggregate, this.facts);
+    this.#incidents = incidentSlotsIn(aggregate);
+    this.#shownIncidents = aggregate.incidents;
     this.revision = aggregate.revision;
     this.madeAt = Date.parse(aggregate.publishedAt);
     this.changed = false;
@@ -93,11 +139,19 @@ export class Frame {
       if (ours !== undefined && ours.rank > theirs.rank) this.changed = true;
       else this.#slots.set(groupIndex, theirs);
     }
+    for (const [subjectIndex, theirs] of incidentSlotsIn(aggregate)) {
+      const ours = this.#incidents.get(subjectIndex);
+      if (ours !== undefined && ours.rank > theirs.rank) this.changed = true;
+      else this.#incidents.set(subjectIndex, theirs);
+    }
+    this.#shownIncidents = aggregate.incidents;
   }
 
-  /** False when the answer is no news. */
-  take(groupIndex: number, answer: GroupAnswer): boolean {
-    const isNews = this.#slots.get(groupIndex)?.take(answer, this.facts.timestamp) === true;
+  /** False when the answer is no news. `subjectIndex`: of a group or an incident. */
+  take(subjectIndex: number, answer: GroupAnswer): boolean {
+    const isNews =
+      this.#slots.get(subjectIndex)?.take(answer, this.facts.timestamp) === true ||
+      this.#incidents.get(subjectIndex)?.take(answer) === true;
     if (isNews) this.changed = true;
     return isNews;
   }
@@ -110,13 +164,23 @@ export class Frame {
     return count;
   }
 
-  aggregate(assessByRules: AssessByRules): Pick<Publication, 'aggregate' | 'json'> {
+  /** Number of the model's answers that no revision has yet; 0 when called again. */
+  takeNews(): number {
+    let news = 0;
+    for (const slot of this.#slots.values()) if (slot.takeNews()) news += 1;
+    for (const slot of this.#incidents.values()) if (slot.takeNews()) news += 1;
+    return news;
+  }
+
+  /** @param incidents as they stand now */
+  aggregate(incidents: Incident[], assessByRules: AssessByRules): Pick<Publication, 'aggregate' | 'json'> {
     const { facts } = this;
     const { timestamp, detectedObjects: objects, imageWidth } = facts;
     const slots = [...this.#slots.values()];
-    const results = slots.map((slot) => slot.shown({ timestamp, objects, imageWidth }, assessByRules));
-    const calls = slots.map(({ call }) => call);
-    const assessed = assessedPart(results, calls, this.revision, this.madeAt);
+    const results = slots.map((slot) => slot.shown({ timestamp, objects, imageWidth, incidents }, assessByRules));
+    const calls = [...slots, ...this.#incidents.values()].map(({ call }) => call);
+    const assessed = assessedPart({ results, incidents, calls }, this.revision, this.madeAt);
+    this.#shownIncidents = incidents;
     this.#factsJson ??= JSON.stringify(facts).slice(0, -1);
     const json = `${this.#factsJson},${JSON.stringify(assessed).slice(1)}`;
     return { aggregate: { ...facts, ...assessed }, json };
@@ -138,6 +202,9 @@ function slotsIn(
     trafficGroups.map((group) => [group.groupIndex, GroupSlot.from(group, results.get(group.groupIndex), call)]),
   );
 }
+
+const incidentSlotsIn = ({ incidents, timestamp }: Aggregate): Map<number, IncidentSlot> =>
+  new Map(incidents.map((incident) => [incident.subjectIndex, IncidentSlot.from(incident, timestamp)]));
 
 /** A frame of a published aggregate, see `Frame.adopt`. */
 export const frameOf = (aggregate: Aggregate, options: { readonly live: boolean; readonly limit: number }): Frame =>

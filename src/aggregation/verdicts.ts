@@ -38,7 +38,8 @@ export function carriedTo(
 ): GroupAssessment {
   const causes = new Set(triggers);
   const triggerObjectIds = group.memberIndices.filter((index) => causes.has(objects[index]?.trackId ?? -1));
-  return { ...assessment, groupIndex: group.groupIndex, triggerObjectIds, source: 'vlm', carried: true };
+  const { reply: _, ...shown } = assessment;
+  return { ...shown, groupIndex: group.groupIndex, triggerObjectIds, source: 'vlm', carried: true };
 }
 
 /**

@@ -26,9 +26,12 @@ export const rulesSay =
 export const OPTIONS: AggregationOptions = {
   freshness: DEFAULT_FRESHNESS,
   assessByRules: rulesSay('none'),
+  describeIncident: ({ kind }) => `${kind}, measured`,
   rememberFrames: 100,
+  rememberAlerts: 100,
   rememberClosed: 100,
   rememberGroups: 100,
+  rememberIncidents: 100,
   earlyFrames: 10,
   earlyMs: 60_000,
 };

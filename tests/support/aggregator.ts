@@ -68,6 +68,7 @@ export async function startAggregator(
       cache,
       freshness: DEFAULT_FRESHNESS,
       assessByRules: rulesSay('none'),
+      describeIncident: ({ kind }) => kind,
       onAlert: () => Promise.resolve(),
       onPublished: () => undefined,
       ...parts,

@@ -29,6 +29,8 @@ function started() {
   const put = (offset: number): void =>
     cache.put({
       type: 'aggregate',
+      traceId: '0'.repeat(32),
+      revision: 0,
       cameraId: 'north',
       json: JSON.stringify(aggregate('north')),
       offset,

@@ -7,6 +7,7 @@ import { type Aggregate, isAlert } from '../../src/messages/aggregate.ts';
 import type { AssessmentResult, RiskLevel } from '../../src/messages/assessment.ts';
 import type { Detection } from '../../src/messages/detection.ts';
 import { at, OPTIONS as ALL, rulesSay, T0 } from '../support/aggregation.ts';
+import { incident } from '../support/incidents.ts';
 import { detection, result } from '../support/samples.ts';
 
 /** Rules that see a danger in every second group. */
@@ -214,5 +215,83 @@ test('in any order, with repeats and crashes anywhere, each frame ends with ever
       for (const { said, frame } of cast) checkFrame(world, frame, said);
     }),
     { numRuns: 2_000 },
+  );
+});
+
+const isOneOf = (levels: readonly string[], level: string | undefined): boolean =>
+  levels.length === 0 ? level === undefined : level !== undefined && levels.includes(level);
+
+test('an incident over these frames ends with one alert that tells its end and the newest answer about it', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom<Said>('none', 'medium', 'high', 'no-answer'), { minLength: 2, maxLength: 5 }),
+      fc.array(step, { maxLength: 60, size: 'max' }),
+      (said, steps) => {
+        const cast = said.map((_, index) =>
+          detection(1, {
+            frameNumber: index + 1,
+            timestamp: at(T0 + index * 700),
+            incidents: [incident({ state: index === said.length - 1 ? 'closed' : 'open', objects: [0] })],
+          }),
+        );
+        const answers = cast.map((frame, index) => ({ frame, level: said[index]! }));
+        const sent = answers.flatMap(({ frame, level }): Sent[] => [
+          { detection: frame },
+          { result: result(frame, 1, 'none') },
+          ...(level === 'no-answer' || level === 'by-rules'
+            ? []
+            : [{ result: { ...result(frame, 2, level), groupId: 'i1', frameTimestamp: frame.timestamp } }]),
+        ]);
+        const world = new World(sent);
+        let lateCrashes = 0;
+        let crashes = 0;
+        for (const { do: what, which } of steps) {
+          if (what === 'crash-late') lateCrashes += 1;
+          if (what === 'crash' || what === 'crash-late' || what === 'half-answer') crashes += 1;
+          if (what === 'deliver') world.deliver(which);
+          else if (what === 'send') world.send();
+          else if (what === 'answer' || what === 'half-answer') world.answer(which, what === 'answer');
+          else if (what === 'pass') world.pass(which);
+          else world.crash(what === 'crash-late');
+        }
+        world.finish();
+        const alerts = cast.flatMap((frame) => world.alerts.of(frame).at(-1) ?? []);
+        assert.ok(alerts.length >= 1 && alerts.length <= 1 + lateCrashes, `${alerts.length} alerts`);
+        for (const frame of cast) {
+          const out = world.aggregates.of(frame);
+          assert.deepEqual(
+            out.map(({ revision }) => revision),
+            out.map((_, index) => index),
+          );
+          assert.ok(out.at(-1)?.incidents[0]?.alertId !== undefined, 'every frame names the alert');
+        }
+        const levels = answers.flatMap(({ level }) => (level === 'no-answer' ? [] : [level]));
+        // An answer about a frame that was not to be asked about is settled at once, and may be lost with a crash.
+        const told = crashes === 0 ? levels.slice(-1) : levels;
+        assert.ok(
+          alerts.some(({ incidents: [last] }) => last?.state === 'closed' && isOneOf(told, last.verdict.modelLevel)),
+          JSON.stringify(alerts.map(({ incidents: [last] }) => [last?.state, last?.verdict])),
+        );
+      },
+    ),
+    {
+      numRuns: 500,
+      // Both frames land late: the second is found with the first as its alert, after it was made the alert itself.
+      examples: [
+        [
+          ['no-answer', 'none'],
+          [
+            { do: 'deliver', which: 0 },
+            { do: 'send', which: 0 },
+            { do: 'deliver', which: 2 },
+            { do: 'deliver', which: 4 },
+            { do: 'deliver', which: 3 },
+            { do: 'send', which: 0 },
+            { do: 'crash-late', which: 0 },
+            { do: 'deliver', which: 2 },
+          ],
+        ],
+      ],
+    },
   );
 });

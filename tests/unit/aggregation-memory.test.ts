@@ -75,6 +75,7 @@ test('an alert that went out before a crash goes out again when one of its messa
     json: JSON.stringify(out.aggregate),
     alertOnly: true,
     newVerdicts: 0,
+    late: false,
   });
   assert.deepEqual(after.stored(again, null), { aggregate: out.aggregate, alert: 'first' });
   after.done(frame.requestId, 'first');

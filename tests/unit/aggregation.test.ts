@@ -294,6 +294,18 @@ test("each answer of the model is new in one publication, so that its frame's ag
   assert.deepEqual(counts, [1, 1, 0]);
 });
 
+test('a revision says whether it was made after the freshness limit of its frame', () => {
+  const late = [2_000, 2_001].map((afterMs) => {
+    const frames = fresh();
+    const frame = detection(1);
+    frames.onDetection(frame, T0);
+    drain(frames);
+    frames.onResult(result(frame, 1, 'low'), T0 + afterMs);
+    return frames.take(T0 + afterMs)?.late;
+  });
+  assert.deepEqual(late, [false, true]);
+});
+
 test('whatever the order and however often messages are repeated, each frame ends alike', () => {
   fc.assert(
     fc.property(

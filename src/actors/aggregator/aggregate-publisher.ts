@@ -4,6 +4,7 @@ import type { Bus, Trace } from '../../infra/bus.ts';
 import { Sender } from '../../infra/stage-sender.ts';
 import { Aggregate } from '../../messages/aggregate.ts';
 import { streams, subjects } from '../../messages/subjects.ts';
+import { spanIdOf } from '../../messages/trace-context.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
@@ -28,8 +29,9 @@ export interface StoredJson {
   readonly json: string;
   /** Its sequence there. */
   readonly seq: number;
-  /** See `Publication.newVerdicts`. */
+  /** See {@link Publication}. */
   readonly newVerdicts: number;
+  readonly late: boolean;
 }
 
 /** Aggregates under way at once, of different frames. */
@@ -69,7 +71,7 @@ export class AggregatePublisher {
       },
       send: (job) => this.#send(job),
       onRefused: ({ publication: { aggregate } }, error) => {
-        aggregation.done(aggregate.requestId);
+        aggregation.refused(aggregate.requestId);
         onRefused(aggregate, error);
       },
       onDown: (error) => log.warn({ err: error.message }, `aggregates wait for NATS: ${error.message}`),
@@ -105,7 +107,7 @@ export class AggregatePublisher {
 
   async #toAggregates({ publication }: Job): Promise<Stored> {
     const { bus, aggregation, onStored } = this.#options;
-    const { aggregate, json, alertOnly, newVerdicts } = publication;
+    const { aggregate, json, alertOnly, newVerdicts, late } = publication;
     if (alertOnly) return { outcome: aggregation.stored(publication, null), json };
     const subject = subjects.aggregate(aggregate.cameraId);
     const { seq, duplicate } = await bus.publish(subject, json, traceOf(aggregate), idOf(aggregate));
@@ -113,7 +115,7 @@ export class AggregatePublisher {
     const outcome = aggregation.stored(publication, found);
     const stored = { outcome, json: found === null ? json : JSON.stringify(found) };
     if (outcome !== null && !this.#sender.ended)
-      onStored({ aggregate: outcome.aggregate, json: stored.json, seq, newVerdicts });
+      onStored({ aggregate: outcome.aggregate, json: stored.json, seq, newVerdicts, late });
     return stored;
   }
 
@@ -132,5 +134,10 @@ export class AggregatePublisher {
   }
 }
 
-const traceOf = ({ cameraId, requestId, traceId }: Aggregate): Trace => ({ cameraId, requestId, traceId });
+const traceOf = ({ cameraId, requestId, traceId, revision }: Aggregate): Trace => ({
+  cameraId,
+  requestId,
+  traceId,
+  spanId: spanIdOf(traceId, 'aggregate', String(revision)),
+});
 const idOf = ({ requestId, revision }: Aggregate): string => `${requestId}:${revision}`;

@@ -17,6 +17,10 @@ export interface AggregatorStats extends AggregationCounters {
   /** Groups of which the model's last answer is kept, and those forgotten at the bound. */
   readonly verdicts: number;
   readonly verdictsDropped: number;
+  /** Incidents of which the newest state is kept, those forgotten at the bound, and alerts forgotten before theirs. */
+  readonly incidents: number;
+  readonly incidentsDropped: number;
+  readonly alertsForgotten: number;
   /** Age of the frame, in s, when the model's verdict about it was published: over the last minute. */
   readonly freshness: VerdictAgeFigures;
 }
@@ -69,4 +73,6 @@ export interface AggregatorInit {
   readonly freshness?: FreshnessSettings | undefined;
   /** Called with every alert, see `callAlertHooks`. */
   readonly alertHooks: readonly string[];
+  /** Share of the traces that are exported, 0 to 1. Default 0. */
+  readonly traceShare?: number;
 }

@@ -6,6 +6,7 @@ import type { Detection } from '../../messages/detection.ts';
 import type { CameraId } from '../../messages/ids.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Pushed } from '../../tracing/frame-spans.ts';
 import { Ring } from '../../runtime/ring.ts';
 
 /** `at`: when its time in Redis begins, epoch ms. */
@@ -14,6 +15,8 @@ export type Cached =
   | {
       readonly type: 'aggregate';
       readonly cameraId: CameraId;
+      readonly traceId: string;
+      readonly revision: number;
       /** The aggregate as the stream AGGREGATES has it, and its sequence there. */
       readonly json: string;
       readonly offset: number;
@@ -27,7 +30,7 @@ export interface CacheOptions {
   readonly clock: Clock;
   readonly log: ActorLog;
   /** Seconds from NATS's answer for an aggregate to Redis's. */
-  readonly onPushed: (seconds: number) => void;
+  readonly onPushed: (seconds: number, pushed: Pushed) => void;
 }
 
 /** Items since the start, by how they ended. */
@@ -101,7 +104,7 @@ export class Cache {
       if (item.type === 'detection') await redis.saveDetection(item.detection, seconds);
       else {
         await redis.pushAggregate(item.cameraId, withOffset(item.json, item.offset), seconds);
-        onPushed((performance.now() - item.stored) / 1_000);
+        onPushed((performance.now() - item.stored) / 1_000, item);
       }
       this.counts.written += 1;
     } catch (thrown) {

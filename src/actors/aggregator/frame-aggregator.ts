@@ -10,6 +10,7 @@ import { AssessmentResult } from '../../messages/assessment.ts';
 import { clipped } from '../../messages/bounds.ts';
 import { Detection } from '../../messages/detection.ts';
 import { type CameraId, ON_DEMAND_CAMERA, type RequestId } from '../../messages/ids.ts';
+import type { MeasuredIncident } from '../../messages/incident.ts';
 import { consumers, streams } from '../../messages/subjects.ts';
 import type { StopReason } from '../../runtime/actor.ts';
 import type { FreshnessSettings } from '../../tasks/freshness.ts';
@@ -27,15 +28,17 @@ export interface FrameAggregatorOptions {
   readonly cache: Cache | null;
   readonly freshness: FreshnessSettings;
   readonly assessByRules: AssessByRules;
+  /** A measured incident in a sentence. */
+  readonly describeIncident: (incident: MeasuredIncident) => string;
   /**
    * Called the first time a frame is an alert, and again after a crash, until it resolves; before anything is acked.
    */
   readonly onAlert: (alert: Aggregate) => Promise<void>;
   /**
    * Called for each aggregate that was stored. `newVerdicts`: the model's answers about this frame that no earlier
-   * revision has; `ageSeconds`: from the frame's arrival.
+   * revision has; `ageSeconds`: from the frame's arrival; `late`: after its freshness limit.
    */
-  readonly onPublished: (aggregate: Aggregate, ageSeconds: number, newVerdicts: number) => void;
+  readonly onPublished: (aggregate: Aggregate, ageSeconds: number, newVerdicts: number, late: boolean) => void;
   /**
    * All messages of a frame must reach one aggregator, so only one works at a time and the others stand by. Absent when
    * there are no others.
@@ -47,6 +50,8 @@ const BOUNDS = {
   rememberFrames: 5_000,
   rememberClosed: 50_000,
   rememberGroups: 20_000,
+  rememberIncidents: 10_000,
+  rememberAlerts: 1_000,
   earlyFrames: 2_000,
   earlyMs: 60_000,
 };
@@ -75,10 +80,10 @@ export class FrameAggregator implements RunningAggregator {
   #broken = false;
 
   constructor(ctx: AggregatorContext, options: FrameAggregatorOptions) {
-    const { bus, freshness, assessByRules, onAlert } = options;
+    const { bus, freshness, assessByRules, describeIncident, onAlert } = options;
     this.#ctx = ctx;
     this.#options = options;
-    this.#aggregation = new Aggregation({ freshness, assessByRules, ...BOUNDS });
+    this.#aggregation = new Aggregation({ freshness, assessByRules, describeIncident, ...BOUNDS });
     this.#publisher = new AggregatePublisher({
       bus,
       aggregation: this.#aggregation,
@@ -143,6 +148,9 @@ export class FrameAggregator implements RunningAggregator {
       refused: this.#refused,
       verdicts: this.#aggregation.verdicts.size,
       verdictsDropped: this.#aggregation.verdicts.dropped,
+      incidents: this.#aggregation.incidents.size,
+      incidentsDropped: this.#aggregation.incidents.dropped,
+      alertsForgotten: this.#aggregation.forgottenAlerts,
       freshness: this.#ages.figures(this.#ctx.clock.now()),
     };
   }
@@ -209,7 +217,7 @@ export class FrameAggregator implements RunningAggregator {
     return { kind: 'dead-letter', reason: `its handling failed ${attempt} times: ${clipped(error.message)}` };
   }
 
-  #onStored({ aggregate, json, seq, newVerdicts }: StoredJson): void {
+  #onStored({ aggregate, json, seq, newVerdicts, late }: StoredJson): void {
     this.#newest.add(aggregate, seq);
     this.#cacheAggregate(aggregate, json, seq);
     const publishedAt = Date.parse(aggregate.publishedAt);
@@ -217,7 +225,7 @@ export class FrameAggregator implements RunningAggregator {
     // A frame of the past that is replayed says nothing about the present.
     if (aggregate.replayOf === undefined)
       for (let i = 0; i < newVerdicts; i += 1) this.#ages.add(ageSeconds, publishedAt);
-    this.#options.onPublished(aggregate, ageSeconds, newVerdicts);
+    this.#options.onPublished(aggregate, ageSeconds, newVerdicts, late);
   }
 
   #ackIfSettled(requestId: RequestId): void {
@@ -235,10 +243,12 @@ export class FrameAggregator implements RunningAggregator {
     this.#schedule();
   }
 
-  #cacheAggregate({ cameraId, publishedAt }: Aggregate, json: string, offset: number): void {
+  #cacheAggregate({ cameraId, traceId, revision, publishedAt }: Aggregate, json: string, offset: number): void {
     this.#options.cache?.put({
       type: 'aggregate',
       cameraId,
+      traceId,
+      revision,
       json,
       offset,
       at: Date.parse(publishedAt),
