@@ -18,11 +18,15 @@ export async function callAlertHooks(
     const id = `alert-${requestId}-${index}`;
     const whole = JSON.stringify({ type: 'alert', id, data: alert });
     // Beyond what any real frame has: the assessment matters here, and the API has the rest.
-    const body =
-      whole.length <= MOST.hookBody
-        ? whole
-        : JSON.stringify({ type: 'alert', id, data: { ...alert, detectedObjects: [], trafficGroups: [] } });
+    const body = whole.length <= MOST.hookBody ? whole : JSON.stringify({ type: 'alert', id, data: briefly(alert) });
     const job: WebhookJob = { id, kind: 'alert', url, createdAt: publishedAt, assessmentId: null, body };
     await bus.publish(subjects.webhook('alert'), job, { cameraId, requestId, traceId }, id);
   }
 }
+
+const briefly = (alert: Aggregate): Aggregate => ({
+  ...alert,
+  detectedObjects: [],
+  trafficGroups: [],
+  incidents: alert.incidents.map(({ trajectories: _ways, ...incident }) => incident),
+});

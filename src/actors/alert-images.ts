@@ -3,7 +3,7 @@ import type { AlertImageStore, Bus, ImageStore } from '../infra/bus.ts';
 import { Stage } from '../infra/stage.ts';
 import { DONE, type Handle } from '../infra/stage-processor.ts';
 import { Aggregate } from '../messages/aggregate.ts';
-import type { ImageId } from '../messages/ids.ts';
+import type { CameraId, ImageId } from '../messages/ids.ts';
 import { consumers, streams } from '../messages/subjects.ts';
 import { defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
@@ -32,7 +32,12 @@ export const alertImagesActor = defineActor<never>()<AlertImagesInit>({
   start: (ctx, { bus, images, kept, encoder }) => {
     const counts = { alerts: 0, kept: 0, missing: 0, unreadable: 0 };
 
-    const keep = async (id: ImageId, reading: Promise<Uint8Array | null>, lastTry: boolean): Promise<void> => {
+    const keep = async (
+      cameraId: CameraId,
+      id: ImageId,
+      reading: Promise<Uint8Array | null>,
+      lastTry: boolean,
+    ): Promise<void> => {
       const jpeg = await reading;
       if (jpeg === null) {
         counts.missing += 1;
@@ -41,7 +46,7 @@ export const alertImagesActor = defineActor<never>()<AlertImagesInit>({
       }
       const small = await shrink(id, jpeg, lastTry);
       if (small === null) return;
-      await putPicture(kept, id, small, (large, most) => encoder.shrink(large, most, ctx.signal));
+      await putPicture(kept, { id, jpeg: small, cameraId }, (large, most) => encoder.shrink(large, most, ctx.signal));
       counts.kept += 1;
     };
 
@@ -64,13 +69,14 @@ export const alertImagesActor = defineActor<never>()<AlertImagesInit>({
       }
     };
 
-    const handle: Handle<Aggregate> = async ({ body: { cameraId, imageId, trafficGroups }, attempt }) => {
+    const handle: Handle<Aggregate> = async ({ body: { cameraId, imageId, trafficGroups, incidents }, attempt }) => {
       try {
         // A revision of an alert has the same pictures.
-        const ids = await missingOf([imageId, ...trafficGroups.map(({ cropId }) => cropId)]);
+        const ids = await missingOf([imageId, ...[...trafficGroups, ...incidents].map(({ cropId }) => cropId)]);
         const readings = images.getAll(ids, ctx.signal);
         await Promise.allSettled(readings);
-        for (const [index, reading] of readings.entries()) await keep(ids[index] ?? '', reading, attempt >= TRIES);
+        for (const [index, reading] of readings.entries())
+          await keep(cameraId, ids[index] ?? '', reading, attempt >= TRIES);
       } catch (thrown) {
         if (ctx.signal.aborted) throw thrown;
         const err = asError(thrown).message;
