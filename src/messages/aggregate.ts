@@ -3,6 +3,7 @@ import { GroupAssessment, RiskLevel } from './assessment.ts';
 import { MOST } from './bounds.ts';
 import { DetectedObject, PublishedGroup } from './detection.ts';
 import { CameraId, ImageId, IsoTime, RequestId, TraceId } from './ids.ts';
+import { Incident } from './incident.ts';
 
 /** A group without an assessment, and why. */
 export const MissingGroup = z.object({
@@ -41,6 +42,8 @@ export const Aggregate = z.object({
   publishedAt: IsoTime,
   detectedObjects: z.array(DetectedObject).max(MOST.objects),
   trafficGroups: z.array(PublishedGroup).max(MOST.groups),
+  /** The frame's incidents, each with what stands about it. */
+  incidents: z.array(Incident).max(MOST.incidents).default([]),
   riskAssessment: RiskAssessment,
   /** Slowest call among the groups, in seconds; 0 when no model was asked. */
   llmLatency: z.number().min(0),
@@ -55,11 +58,26 @@ export const Aggregate = z.object({
 export type Aggregate = z.infer<typeof Aggregate>;
 
 /**
- * Whether this revision is an alert: some group has a new verdict of high. A carried one was an alert before, and one
- * of the rules is none while the model may still answer.
+ * Whether this revision is an alert: the frame is the one in which an incident came to be dangerous, or some group has
+ * a new verdict of high about road users whose incident has no alert. A carried verdict was an alert before, and one of
+ * the rules is none while the model may still answer.
  */
-export const isAlert = ({ riskAssessment: { results } }: Pick<Aggregate, 'riskAssessment'>): boolean =>
-  results.some(({ riskLevel, carried, reason }) => riskLevel === 'high' && carried !== true && reason !== 'pending');
+export function isAlert(
+  aggregate: Pick<Aggregate, 'requestId' | 'riskAssessment' | 'trafficGroups' | 'incidents'>,
+): boolean {
+  const { requestId, riskAssessment, trafficGroups, incidents } = aggregate;
+  if (incidents.some(({ alertId }) => alertId === requestId)) return true;
+  const news = riskAssessment.results.filter(
+    ({ riskLevel, carried, reason }) => riskLevel === 'high' && carried !== true && reason !== 'pending',
+  );
+  if (news.length === 0) return false;
+  const alerted = new Set(incidents.flatMap(({ alertId, objects }) => (alertId === undefined ? [] : objects)));
+  return news.some(({ groupIndex, triggerObjectIds }) => {
+    const group = trafficGroups.find((each) => each.groupIndex === groupIndex);
+    const involved = triggerObjectIds.length > 0 ? triggerObjectIds : (group?.memberIndices ?? []);
+    return !involved.some((objectId) => alerted.has(objectId));
+  });
+}
 
 /**
  * As pushed on Redis `camera:{id}` and kept in `:latest`. `offset`: the aggregate's sequence in the stream AGGREGATES.

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MOST } from './bounds.ts';
 import { CameraId, IsoTime, RequestId, TraceId } from './ids.ts';
+import { ReleaseMark } from './release-mark.ts';
 
 /** `unknown` is a level of its own: there was no answer, or it was unreadable. It never becomes `none`. */
 export const RISK_LEVELS = ['none', 'low', 'medium', 'high', 'unknown'] as const;
@@ -76,6 +77,14 @@ export type Dispute = z.infer<typeof Dispute>;
 export const RulesReason = z.enum([...AssessmentFailure.shape.code.options, 'pending', 'late', 'no-keys']);
 export type RulesReason = z.infer<typeof RulesReason>;
 
+/** Tokens that all calls about one question used, as the provider counts them, and their cost by the key file. */
+export const Spent = z.object({
+  promptTokens: z.int().min(0),
+  completionTokens: z.int().min(0),
+  cost: z.number().min(0),
+});
+export type Spent = z.infer<typeof Spent>;
+
 /** The assessment of one group. */
 export const GroupAssessment = z.object({
   groupIndex: z.int().min(1),
@@ -100,8 +109,14 @@ export const GroupAssessment = z.object({
   carried: z.literal(true).optional(),
   /** Version of the instructions that the model had: the first 12 hex digits of their SHA-256. */
   promptHash: PromptHash.optional(),
+  /** As the model wrote it, cut; in the frame that was assessed. */
+  reply: z.string().max(MOST.text).optional(),
+  /** Present when the model answered and the reply is kept. */
+  spent: Spent.optional(),
   /** Present when rules stood in for the model: why. */
   degradedReason: AssessmentFailure.optional(),
+  /** Present when a release had a share in the groups: the way that judged this one. */
+  release: ReleaseMark.optional(),
 });
 export type GroupAssessment = z.infer<typeof GroupAssessment>;
 
@@ -119,6 +134,8 @@ export const CallTrace = z.object({
   modelMs: z.number().min(0).nullable(),
   /** Reading the answer; null when there was none to read. */
   parseMs: z.number().min(0).nullable(),
+  /** When its lease was asked for. Absent in traces of earlier versions. */
+  leaseAskedAt: IsoTime.optional(),
   /** A second call, made while the one before it took long. */
   hedge: z.literal(true).optional(),
 });
@@ -150,6 +167,8 @@ export const AssessmentResult = z.object({
     retryCount: z.int().min(0),
     promptTokens: z.int().min(0),
     completionTokens: z.int().min(0),
+    /** When the task was stored. Absent in results of earlier versions. */
+    taskStoredAt: IsoTime.optional(),
     /** From the frame's arrival to the start of the task, in ms. Absent when no call was needed. */
     waitMs: z.number().min(0).optional(),
     /** Every call made for this task, in order. */

@@ -7,6 +7,22 @@ export const MOST = {
   objects: 200,
   /** Of a frame: each has at least two members, and no object is in two groups. */
   groups: 100,
+  /** Incidents of one frame. */
+  incidents: 100,
+  /** Incidents that the question about a group tells of. */
+  groupIncidents: 8,
+  /** Road users of an incident whose way is told, and the points of one. */
+  trajectories: 2,
+  trajectory: 60,
+  /** Parts of a camera's scene. */
+  zones: 64,
+  lines: 16,
+  /** Pairs of lanes, by class, that a camera counts in a bin. */
+  movements: 500,
+  /** Corners of a zone. */
+  polygon: 64,
+  /** Pairs of points. */
+  calibration: 64,
   /** Kinds of risk of one group. */
   riskTypes: 4,
   /** Calls made for one task. */
@@ -15,6 +31,10 @@ export const MOST = {
   earlierMoments: 2,
   /** Characters of a text that an operator adds to the model's instructions. */
   prompt: 2_000,
+  /** Characters of the instructions that the model gets, the operator's texts included. */
+  promptText: 20_000,
+  /** Groups of one camera. */
+  cameraGroups: 8,
   /** Cameras that one node lists. */
   cameras: 10_000,
   /** Pixels of a picture's side, as of any JPEG. */
@@ -29,6 +49,9 @@ export const MOST = {
   description: 600,
   /** Characters of an error or a remark. */
   text: 1_000,
+  /** Characters of a comment on an alert, and of the reason for a shelf. */
+  comment: 2_000,
+  shelfReason: 300,
   /** Characters of an address. */
   url: 2_048,
   /** Characters of a time. */

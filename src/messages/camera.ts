@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { MOST } from './bounds.ts';
 import { CameraId, IsoTime } from './ids.ts';
+import { CameraGroup } from './principal.ts';
+import { SceneConfig } from './scene.ts';
 
 /** Fixed by the WebSocket contract: 1 online, 0 offline, 2 fault. */
 export const CAMERA_STATUS_CODE = { online: 1, connecting: 0, offline: 0, fault: 2 } as const;
@@ -36,6 +38,19 @@ export const CertificateSha256 = z
   .string()
   .regex(/^[0-9a-f]{2}(?::?[0-9a-f]{2}){31}$/iu, 'must be 64 hex digits, with or without colons');
 
+/** The groups a camera is in: users of a group see its cameras only. */
+export const GroupNames = z
+  .array(CameraGroup)
+  .max(MOST.cameraGroups)
+  .refine((groups) => new Set(groups).size === groups.length, 'must not name a group twice');
+
+/** Body of `camera-removed`. */
+export const CameraRemoved = z.object({ cameraId: CameraId });
+
+/** Body of `camera-groups`, and one camera in the answer of `gantry.cameras.groups`. */
+export const CameraGroups = z.object({ cameraId: CameraId, groups: GroupNames });
+export type CameraGroups = z.infer<typeof CameraGroups>;
+
 /** A camera as configured by an operator. `url` may hold a password: it never leaves the process unredacted. */
 export const CameraConfig = z.object({
   cameraId: CameraId,
@@ -52,5 +67,9 @@ export const CameraConfig = z.object({
   transport: CameraTransport.optional(),
   /** SHA-256 of the certificate that an `rtsps:` camera shows; absent: its chain is verified. */
   certificateSha256: CertificateSha256.optional(),
+  /** Absent: none. */
+  groups: GroupNames.optional(),
+  /** Absent: no calibration and no zones. */
+  scene: SceneConfig.optional(),
 });
 export type CameraConfig = z.infer<typeof CameraConfig>;

@@ -1,30 +1,13 @@
 import { z } from 'zod';
 import { MOST } from './bounds.ts';
 import { CameraPrompt, FreshnessSeconds } from './camera.ts';
+import { Box, DetectedObject, EarlierMoment, ObjectClass } from './detection-parts.ts';
 import { CameraId, ImageId, IsoTime, RequestId, TraceId } from './ids.ts';
-import { OBJECT_CLASSES } from './scene-constants.ts';
+import { MeasuredIncident } from './incident.ts';
+import { ReleaseMark } from './release-mark.ts';
 
+export * from './detection-parts.ts';
 export * from './scene-constants.ts';
-
-export const ObjectClass = z.enum(OBJECT_CLASSES);
-export type ObjectClass = z.infer<typeof ObjectClass>;
-
-/** `[x1, y1, x2, y2]` in pixels of the analysed frame, x1 < x2, y1 < y2, clipped to the frame. */
-export const Box = z.tuple([z.number(), z.number(), z.number(), z.number()]);
-export type Box = z.infer<typeof Box>;
-
-export const DetectedObject = z.object({
-  /** Position in `detectedObjects`, from 0; what `memberIndices` and `triggerObjectIds` refer to. */
-  objectId: z.int().min(0),
-  /** Stable over the frames of one camera while the object is tracked. */
-  trackId: z.int().min(1),
-  class: ObjectClass,
-  confidence: z.number().min(0).max(1),
-  bbox: Box,
-  /** Velocity of the box centre in px/s `[vx, vy]`; null until the track has two observations. */
-  velocity: z.tuple([z.number(), z.number()]).nullable(),
-});
-export type DetectedObject = z.infer<typeof DetectedObject>;
 
 /** Measurements that a still picture cannot show. Distances in px, speeds in px/s of the analysed frame. */
 export const GroupFeatures = z.object({
@@ -63,14 +46,6 @@ export const TrafficGroup = z.object({
 });
 export type TrafficGroup = z.infer<typeof TrafficGroup>;
 
-/** The group's crop in an earlier frame. */
-export const EarlierMoment = z.object({
-  cropId: ImageId,
-  /** The earlier frame's timestamp. */
-  timestamp: IsoTime,
-});
-export type EarlierMoment = z.infer<typeof EarlierMoment>;
-
 /** A group as published: with the claim check of its crop, null when the crop could not be stored. */
 export const PublishedGroup = TrafficGroup.extend({
   cropId: ImageId.nullable(),
@@ -78,6 +53,24 @@ export const PublishedGroup = TrafficGroup.extend({
   earlier: z.array(EarlierMoment).max(MOST.earlierMoments).optional(),
 });
 export type PublishedGroup = z.infer<typeof PublishedGroup>;
+
+/**
+ * The way of a frame up to its detection, in ms. Each part begins when the one before it ends, the first with the
+ * picture's arrival.
+ */
+export const StageTimes = z.object({
+  /** Until the coded picture was given to the decoders. */
+  queuedMs: z.number().min(0),
+  /** Until the decoded picture was there, with its wait for a free decoder. */
+  decodeMs: z.number().min(0),
+  /** Until its analysis began. */
+  waitMs: z.number().min(0),
+  /** The detector; 0 when nothing had moved. */
+  detectMs: z.number().min(0),
+  /** Tracks, groups and incidents. */
+  trackMs: z.number().min(0),
+});
+export type StageTimes = z.infer<typeof StageTimes>;
 
 /** Body of `detection-results.{cameraId}`: one analysed frame, with or without road users. */
 export const Detection = z.object({
@@ -90,6 +83,8 @@ export const Detection = z.object({
   frameNumber: z.int().min(1),
   detectedObjects: z.array(DetectedObject).max(MOST.objects),
   trafficGroups: z.array(PublishedGroup).max(MOST.groups),
+  /** The incidents that are open, and those that closed with this frame. */
+  incidents: z.array(MeasuredIncident).max(MOST.incidents).default([]),
   imageWidth: z.int().positive().max(MOST.side),
   imageHeight: z.int().positive().max(MOST.side),
   /** Claim check of the whole frame; null when it could not be stored. */
@@ -97,10 +92,14 @@ export const Detection = z.object({
   /** From the frame's arrival to the end of grouping, in seconds. */
   detectionLatency: z.number().min(0),
   modelType: z.string().max(MOST.name),
+  /** Absent in detections of earlier versions. */
+  stages: StageTimes.optional(),
   /** The camera's own {@link FreshnessSeconds}; absent: that of the key file. */
   freshnessSeconds: FreshnessSeconds.optional(),
   /** The camera's own text for the model. */
   prompt: CameraPrompt.optional(),
+  /** Present when a release had a share in the cameras: the way of this one's detector and thresholds. */
+  release: ReleaseMark.optional(),
   /** The frame that this one replays, to be assessed again. */
   replayOf: RequestId.optional(),
 });

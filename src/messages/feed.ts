@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { Aggregate } from './aggregate.ts';
+import type { Alarm } from './alarm.ts';
+import type { AlertHandling, Shelf } from './alert-handling.ts';
 import type { CameraStatus } from './camera.ts';
 import { CameraId, IsoTime } from './ids.ts';
 
@@ -106,7 +108,13 @@ export type FeedMessage =
   | { readonly type: 'camera_status'; readonly data: CameraStatus }
   | { readonly type: 'detection_result'; readonly offset?: FeedOffset; readonly data: Aggregate }
   | { readonly type: 'alert'; readonly offset?: FeedOffset; readonly data: Aggregate }
+  /** `announce`: the operator is to be called. The others revise an alarm, or tell a new viewer of it. */
+  | { readonly type: 'alarm'; readonly data: Alarm & { readonly announce: boolean } }
   | { readonly type: 'gap'; readonly offset?: FeedOffset; readonly data: FeedGap }
+  /** Somebody acknowledged an alert of a followed camera, gave a verdict, or took one back. */
+  | { readonly type: 'alert_handling'; readonly data: AlertHandling }
+  /** All shelves that hold now and that the viewer may see, after one was added, removed or ended. */
+  | { readonly type: 'shelves'; readonly data: { readonly shelves: readonly Shelf[] } }
   | { readonly type: 'lag'; readonly data: FeedLag }
   | {
       readonly type: 'error';

@@ -23,6 +23,8 @@ export const OnDemandStatus = z.object({
   /** `unknown` when there is no assessment; `error` says why. */
   state: z.enum(['queued', 'done', 'unknown']),
   priority: Priority,
+  /** Name of the principal that handed the picture in; absent in those of earlier versions. */
+  by: z.string().max(MOST.name).optional(),
   createdAt: IsoTime,
   expiresAt: IsoTime,
   finishedAt: IsoTime.nullable(),

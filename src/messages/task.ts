@@ -4,6 +4,8 @@ import { RiskLevel } from './assessment.ts';
 import { CameraPrompt } from './camera.ts';
 import { DetectedObject, PublishedGroup } from './detection.ts';
 import { CameraId, IsoTime, ON_DEMAND_CAMERA, RequestId, TraceId } from './ids.ts';
+import { MeasuredIncident } from './incident.ts';
+import { EVENT_KINDS } from './scene-constants.ts';
 
 export const PRIORITIES = [1, 2, 3, 4, 5] as const;
 /** 1 lowest, 3 default, 5 urgent. */
@@ -11,7 +13,8 @@ export const Priority = z.union([z.literal(1), z.literal(2), z.literal(3), z.lit
 export type Priority = z.infer<typeof Priority>;
 
 /**
- * Kinds of danger that measurements can hint at. An operator may give the model a text for each in the key file.
+ * Kinds of danger that measurements can hint at: of groups, then the kinds of incidents. An operator may give the model
+ * a text for each in the key file.
  */
 export const DANGER_KINDS = [
   'person-near-vehicle',
@@ -21,6 +24,7 @@ export const DANGER_KINDS = [
   'persons-and-vehicles',
   'dense-traffic',
   'newly-seen',
+  ...EVENT_KINDS,
 ] as const;
 export const DangerKind = z.enum(DANGER_KINDS);
 export type DangerKind = z.infer<typeof DangerKind>;
@@ -67,7 +71,12 @@ export const AssessmentTask = z
     lastAssessed: LastAssessed.optional(),
     /** The camera's own text for the model. */
     prompt: CameraPrompt.optional(),
+    /** Of a question about an incident: the road users who take part, as a group of one or more. */
     group: PublishedGroup.extend({ objectCount: z.int().min(0).max(MOST.objects) }),
+    /** Present when the question is about an incident; `group.groupId` is then its `incidentId`. */
+    incident: MeasuredIncident.optional(),
+    /** Of a question about a group: the incidents in which its members take part. Absent: none. */
+    incidents: z.array(MeasuredIncident).max(MOST.groupIncidents).optional(),
     /** The group's members only, in the order of `group.memberIndices`. Empty for a picture handed in by a client. */
     members: z.array(DetectedObject).max(MOST.objects),
     imageWidth: z.int().positive().max(MOST.side),
