@@ -4,6 +4,7 @@ import type { Bus } from '../infra/bus.ts';
 import { clipped } from '../messages/bounds.ts';
 import type { CameraConfig, CameraState, CameraStatus } from '../messages/camera.ts';
 import type { CameraId } from '../messages/ids.ts';
+import type { SceneConfig } from '../messages/scene.ts';
 import { subjects } from '../messages/subjects.ts';
 import { type ActorContext, defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
@@ -20,6 +21,8 @@ export type CameraPatch = Partial<Pick<CameraConfig, 'name' | 'url' | 'enabled' 
   readonly prompt?: string | null;
   readonly transport?: CameraConfig['transport'] | null;
   readonly certificateSha256?: string | null;
+  readonly groups?: readonly string[] | null;
+  readonly scene?: SceneConfig | null;
 };
 
 /** The list could not be saved, so nothing was changed. */
@@ -42,15 +45,26 @@ export type CameraRegistryMessage =
   /** Its actor failed, for this reason, or runs again (null). */
   | { type: 'fault'; cameraId: CameraId; message: string | null }
   | { type: 'frame'; cameraId: CameraId; frameNumber: number; timestamp: string }
+  /** Other releases are in force: every running camera gets its settings anew. */
+  | { type: 'releases' }
   /** Detections or groups of this camera were shed. */
   | { type: 'shed'; cameraId: CameraId; what: 'detections' | 'groups'; count: number };
 
 export const CAMERA_REGISTRY = address<CameraRegistryMessage>('/camera-registry');
 
+/** A camera as it is when its actor starts, which may happen many times. */
+export interface CameraNow {
+  readonly framesBefore: number;
+  /** Null for none. */
+  readonly scene: SceneConfig | null;
+}
+
 /** Starts and stops the actors of cameras. */
 export interface CameraSpawner {
   /** Resolves when the camera's actor is in the tree; it may still be failing and restarting there. */
-  start(config: CameraConfig, framesBefore: () => number): Promise<{ readonly previewSocket: string | null }>;
+  start(config: CameraConfig, now: () => CameraNow): Promise<{ readonly previewSocket: string | null }>;
+  /** Gives a running actor its scene, and its way by the releases in force. Others get them when they start. */
+  setScene(cameraId: CameraId, scene: SceneConfig | null): void;
   stop(cameraId: CameraId): Promise<void>;
 }
 
@@ -81,6 +95,7 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
         status: ({ cameraId, state, message }) => registry.onStatus(cameraId, state, message),
         fault: ({ cameraId, message }) => registry.onFault(cameraId, message),
         frame: ({ cameraId, frameNumber, timestamp }) => registry.onFrame(cameraId, frameNumber, timestamp),
+        releases: () => registry.onReleases(),
         shed: ({ cameraId, what, count }) => registry.onShed(cameraId, what, count),
       },
     };
@@ -130,6 +145,7 @@ class CameraRegistry {
     const failed = await this.#save([...stored, config]);
     if (failed !== null) return failed;
     this.#startLater(this.#register(config, false));
+    this.#tellGroups(config);
     return 'added';
   }
 
@@ -143,9 +159,12 @@ class CameraRegistry {
       if (failed !== null) return failed;
     }
     camera.config = after;
+    if (patch.groups !== undefined) this.#tellGroups(after);
     if (needsRestart(before, after)) {
       if (before.enabled) await this.#stop(camera, after.enabled ? 'its settings changed' : 'switched off');
       this.#startLater(camera);
+    } else if (before.scene !== after.scene && after.enabled) {
+      this.#init.spawner.setScene(cameraId, after.scene ?? null);
     }
     return camera.entry(this.#now());
   }
@@ -159,6 +178,7 @@ class CameraRegistry {
     }
     this.#cameras.delete(cameraId);
     await this.#stop(camera, 'removed');
+    this.#init.bus.broadcast(subjects.cameraRemoved, { cameraId });
     return true;
   }
 
@@ -183,6 +203,11 @@ class CameraRegistry {
     this.#show(camera, camera.health.onFrame());
   }
 
+  onReleases(): void {
+    for (const { config } of this.#cameras.values())
+      if (config.enabled) this.#init.spawner.setScene(config.cameraId, config.scene ?? null);
+  }
+
   onShed(cameraId: CameraId, what: 'detections' | 'groups', count: number): void {
     const camera = this.#cameras.get(cameraId);
     if (camera !== undefined) camera.shed[what] += count;
@@ -196,6 +221,11 @@ class CameraRegistry {
 
   #storedConfigs(): readonly CameraConfig[] {
     return [...this.#cameras.values()].flatMap(({ fixed, config }) => (fixed ? [] : [config]));
+  }
+
+  /** Tells every node, since users of a group see its cameras only. */
+  #tellGroups({ cameraId, groups = [] }: CameraConfig): void {
+    this.#init.bus.broadcast(subjects.cameraGroups, { cameraId, groups });
   }
 
   /** Saves the new list before any of it takes effect; null when it is on the disk. */
@@ -226,7 +256,10 @@ class CameraRegistry {
   async #start(camera: RegisteredCamera): Promise<void> {
     if (!camera.config.enabled) return;
     try {
-      const { previewSocket } = await this.#init.spawner.start(camera.config, () => camera.frames);
+      const { previewSocket } = await this.#init.spawner.start(camera.config, () => ({
+        framesBefore: camera.frames,
+        scene: camera.config.scene ?? null,
+      }));
       camera.previewSocket = previewSocket;
     } catch (thrown) {
       this.#setStatus(camera, 'fault', `could not be started: ${asError(thrown).message}`);
@@ -270,12 +303,14 @@ class CameraRegistry {
 }
 
 function patched(before: CameraConfig, patch: CameraPatch): CameraConfig {
-  const { freshnessSeconds, prompt, transport, certificateSha256, ...fields } = patch;
+  const { freshnessSeconds, prompt, transport, certificateSha256, groups, scene, ...fields } = patch;
   const {
     freshnessSeconds: oldFreshness,
     prompt: oldPrompt,
     transport: oldTransport,
     certificateSha256: oldCertificate,
+    groups: oldGroups,
+    scene: oldScene,
     ...others
   } = before;
   return {
@@ -285,6 +320,8 @@ function patched(before: CameraConfig, patch: CameraPatch): CameraConfig {
     ...setting('prompt', prompt, oldPrompt),
     ...setting('transport', transport, oldTransport),
     ...setting('certificateSha256', certificateSha256, oldCertificate),
+    ...setting('groups', groups?.length === 0 ? null : groups?.slice(), oldGroups),
+    ...setting('scene', scene, oldScene),
   };
 }
 
@@ -296,6 +333,7 @@ function setting<K extends string, V>(name: K, next: V | null | undefined, befor
   return named;
 }
 
+/** A scene is changed in the running actor. */
 const NEEDS_RESTART = [
   'url',
   'intervalSeconds',

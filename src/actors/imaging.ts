@@ -163,7 +163,9 @@ class Imaging {
         { data: ownMemory(picture.data), width, height, marks, quality: QUALITY },
         signal,
       );
-      const shrunk = await putPicture(images, id, jpeg, (large, most) => encoder.shrink(large, most, signal));
+      const shrunk = await putPicture(images, { id, jpeg, cameraId: frame.cameraId }, (large, most) =>
+        encoder.shrink(large, most, signal),
+      );
       if (shrunk) this.#counts.shrunk += 1;
       this.#counts.made += 1;
       this.#metrics.inc('pictures_made_total', 1, { kind: region === null ? 'frame' : 'crop' });

@@ -23,9 +23,9 @@ export const inferenceActor = defineActor<InferenceMessage>()<InferenceInit>({
     };
     return {
       handlers: {
-        describe: () => deferred(ctx, pool.describe()),
-        detect: ({ data, width, height, display }) => {
-          const detections = pool.detect({ data, width, height, display });
+        describe: ({ model }) => deferred(ctx, pool.describe(model)),
+        detect: ({ model, data, width, height, display }) => {
+          const detections = pool.detect({ data, width, height, display }, model);
           counts.pictures += 1;
           report();
           return deferred(ctx, detections, () => {

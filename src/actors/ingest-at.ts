@@ -1,8 +1,9 @@
 import { availableParallelism, totalmem } from 'node:os';
 import type { DecodedPicture, Decoders, DecoderStats } from '../decoding/decoding.types.ts';
 import { CounterTotals, type MetricRecorder } from '../infra/metric-table.ts';
+import { StageCpu } from '../infra/stage-cpu.ts';
 import type { MuxMp4 } from '../ingest/clip.ts';
-import { SKIP_REASONS } from '../ingest/due-pictures.ts';
+import { type DecodeTimes, SKIP_REASONS } from '../ingest/due-pictures.ts';
 import { IngestCameras, type IngestFigures } from '../ingest/ingest-cameras.ts';
 import type { MakeMuxer } from '../ingest/live-tap.ts';
 import type { OpenRtsp } from '../rtsp/rtsp.types.ts';
@@ -56,8 +57,9 @@ export const ingestAt = (
       return {
         handlers: {
           follow: ({ cameraId, settings, intervalMs, fit }) => cameras.follow(cameraId, { settings, intervalMs, fit }),
-          analysed: ({ cameraId }) => cameras.analysed(cameraId),
+          analysed: ({ cameraId, burst }) => cameras.analysed(cameraId, burst),
           unfollow: ({ cameraId }) => cameras.unfollow(cameraId),
+          spare: () => cameras.hasSpareTime,
           cut: ({ cameraId, at, cuts }) => later(ctx, cameras.cut(cameraId, at, cuts)),
           burst: ({ cameraId, from, to, fps }) => later(ctx, cameras.burst(cameraId, from, to, fps)),
           clip: ({ cameraId, from, to }) => later(ctx, cameras.clip(cameraId, from, to)),
@@ -79,7 +81,7 @@ function openCameras(ctx: IngestContext, init: IngestInit, parts: IngestParts): 
     leaseMs: FOLLOW_LEASE_MS,
     mostAnalysed: ANALYSED_PER_CORE * availableParallelism(),
     allBytes: init.ringBytes ?? memoryBytes() * RING_SHARE,
-    onPicture: (cameraId, picture, at, burst) => sendPicture(ctx, cameraId, picture, at, burst),
+    onPicture: (cameraId, picture, at, burst, times) => sendPicture(ctx, cameraId, picture, { at, burst, times }),
     onStatus: (cameraId, { state, message }) =>
       void ctx.ref(CAMERA_REGISTRY).tell({ type: 'status', cameraId, state, message }),
   });
@@ -91,9 +93,16 @@ function memoryBytes(): number {
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
-function sendPicture(ctx: IngestContext, cameraId: string, picture: DecodedPicture, at: number, burst: boolean): void {
+function sendPicture(
+  ctx: IngestContext,
+  cameraId: string,
+  picture: DecodedPicture,
+  { at, burst, times }: { readonly at: number; readonly burst: boolean; readonly times: DecodeTimes | null },
+): void {
   const { data, width, height, display } = picture;
-  ctx.ref(cameraAddress(cameraId)).tell({ type: 'picture', data: transfer(data), width, height, display, at, burst });
+  ctx
+    .ref(cameraAddress(cameraId))
+    .tell({ type: 'picture', data: transfer(data), width, height, display, at, burst, times });
 }
 
 /** Answers when the work is done, while other messages are handled. */
@@ -111,6 +120,7 @@ class Figures {
   readonly #ctx: IngestContext;
   readonly #metrics: MetricRecorder;
   readonly #totals: CounterTotals;
+  readonly #cpu: StageCpu;
   #last: { readonly at: number; readonly sent: number } | null = null;
   #shown = '';
 
@@ -118,9 +128,11 @@ class Figures {
     this.#ctx = ctx;
     this.#metrics = ctx.metrics;
     this.#totals = new CounterTotals(ctx.metrics);
+    this.#cpu = new StageCpu(ctx.metrics, 'ingest');
   }
 
   show(ingest: IngestFigures, decoders: DecoderStats): void {
+    this.#cpu.note();
     this.#showIngest(ingest);
     this.#showDecoders(decoders);
     const now = this.#ctx.clock.now();

@@ -1,4 +1,5 @@
 import type { Cut, DecodedPicture, Size } from '../decoding/decoding.types.ts';
+import type { DecodeTimes } from '../ingest/due-pictures.ts';
 import type { BurstOutcome, ClipOutcome, StreamSettings } from '../ingest/stream.types.ts';
 import type { CameraId } from '../messages/ids.ts';
 import type { Asking } from '../runtime/message.ts';
@@ -18,15 +19,18 @@ export type IngestMessage =
    * nothing; a session and its ring outlive a restart of the camera's actor.
    */
   | { type: 'follow'; cameraId: CameraId; settings: StreamSettings; intervalMs: number; fit: Size }
-  /** The camera is done with the regular picture that it was sent last, so the next may come. */
-  | { type: 'analysed'; cameraId: CameraId }
+  /** The camera is done with the last picture that it was sent, regular or of a look-back: the next may come. */
+  | { type: 'analysed'; cameraId: CameraId; burst: boolean }
   | { type: 'unfollow'; cameraId: CameraId }
+  /** Whether the processors have time for work that nobody waits for. */
+  | ({ type: 'spare' } & Asking<boolean>)
   /** Rejects `UNKNOWN_CAMERA`, `GONE` (no longer in the ring), or as the decoders. */
   | ({ type: 'cut'; cameraId: CameraId; at: number; cuts: readonly Cut[] } & Asking<readonly DecodedPicture[]>)
   /**
    * Decodes the pictures from `from` to `to` (epoch ms, past or coming) at up to `fps` (at most 10) a second and sends
-   * each to the camera's actor as a {@link StreamPicture} with `burst`. Answered when the last was sent. Rejects
-   * `UNKNOWN_CAMERA`, `BAD_SPAN` (over 60 s, or ending over 30 s from now), `TOO_MANY`.
+   * each to the camera's actor as a {@link StreamPicture} with `burst`, one at a time, while regular pictures leave
+   * room. Answered when the last was sent or dropped. Rejects `UNKNOWN_CAMERA`, `BAD_SPAN` (over 60 s, or ending over
+   * 30 s from now), `TOO_MANY`.
    */
   | ({ type: 'burst'; cameraId: CameraId; from: number; to: number; fps: number } & Asking<BurstOutcome>)
   /** The stream from `from` to `to` (epoch ms), copied into an MP4; waits until `to` has passed. Rejects as `burst`. */
@@ -45,6 +49,8 @@ export type StreamPicture = {
   readonly at: number;
   /** Of a look-back, not of the regular interval. */
   readonly burst: boolean;
+  /** Null for a picture of a look-back. */
+  readonly times: DecodeTimes | null;
 };
 
 /** The actor of a camera, as the ingest knows it. */

@@ -1,6 +1,6 @@
 import type { ImageStore } from '../infra/bus.ts';
 import { InfraError } from '../infra/infra-error.ts';
-import type { ImageId } from '../messages/ids.ts';
+import type { CameraId, ImageId } from '../messages/ids.ts';
 
 type Shrink = (jpeg: Uint8Array, maxBytes: number) => Promise<Uint8Array>;
 
@@ -10,17 +10,16 @@ type Shrink = (jpeg: Uint8Array, maxBytes: number) => Promise<Uint8Array>;
  */
 export async function putPicture(
   images: Pick<ImageStore, 'put'>,
-  id: ImageId,
-  jpeg: Uint8Array,
+  { id, jpeg, cameraId }: { readonly id: ImageId; readonly jpeg: Uint8Array; readonly cameraId: CameraId },
   shrink: Shrink,
 ): Promise<boolean> {
   try {
-    await images.put(id, jpeg);
+    await images.put(id, jpeg, cameraId);
     return false;
   } catch (thrown) {
     const most = thrown instanceof InfraError && thrown.code === 'IMAGE_TOO_LARGE' ? thrown.fields['most'] : null;
     if (typeof most !== 'number') throw thrown;
-    await images.put(id, await shrink(jpeg, most));
+    await images.put(id, await shrink(jpeg, most), cameraId);
     return true;
   }
 }

@@ -3,7 +3,7 @@ import type { Frame, FrameSize } from '../vision/frame.ts';
 import type { DetectorErrorCode } from '../vision/vision-error.ts';
 import type { RawDetection } from '../vision/vision.types.ts';
 
-/** For each thread of the pool: the detector that it loads with its first job. */
+/** For each thread of the pool: the detector that it loads with its first job, unless the job names another model. */
 export interface InferenceSettings {
   readonly model: LocatedModel;
   readonly confidence: number;
@@ -11,7 +11,10 @@ export interface InferenceSettings {
 }
 
 /** `describe` loads the detector without a picture. */
-export type InferenceJob = { readonly type: 'describe' } | { readonly type: 'detect'; readonly frame: Frame };
+export type InferenceJob = ({ readonly type: 'describe' } | { readonly type: 'detect'; readonly frame: Frame }) & {
+  /** Null: that of the settings. */
+  readonly model: LocatedModel | null;
+};
 
 /** Names of a detector, as `Detector` has them. */
 export interface DetectorFacts {

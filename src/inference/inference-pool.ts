@@ -1,4 +1,5 @@
 import { Piscina } from 'piscina';
+import type { LocatedModel } from '../messages/model.ts';
 import type { Frame } from '../vision/frame.ts';
 import { DetectorError } from '../vision/vision-error.ts';
 import type { RawDetection } from '../vision/vision.types.ts';
@@ -39,17 +40,20 @@ export class InferencePool {
     return this.#pool.queueSize;
   }
 
-  /** Loads the first detector, if need be. Rejects with `DetectorError`, as `createDetector`. */
-  async describe(): Promise<DetectorFacts> {
-    return (await this.#run({ type: 'describe' })).facts;
+  /** Loads a detector of the model (default: that of the pool), if need be. Rejects as `createDetector`. */
+  async describe(model: LocatedModel | null = null): Promise<DetectorFacts> {
+    return (await this.#run({ type: 'describe', model })).facts;
   }
 
   /**
    * As `Detector.detect`. The memory of the frame moves to the pool. Rejects `INFERENCE_FAILED` too when the thread
    * ended meanwhile, `BUSY` when too many pictures wait, and `RELEASED` after `close`.
    */
-  async detect(frame: Frame & { readonly data: Uint8Array<ArrayBuffer> }): Promise<RawDetection[]> {
-    return (await this.#run({ type: 'detect', frame }, [frame.data.buffer])).detections;
+  async detect(
+    frame: Frame & { readonly data: Uint8Array<ArrayBuffer> },
+    model: LocatedModel | null = null,
+  ): Promise<RawDetection[]> {
+    return (await this.#run({ type: 'detect', frame, model }, [frame.data.buffer])).detections;
   }
 
   /** Waits for the picture that each thread has; those that wait are rejected. */

@@ -115,7 +115,8 @@ export interface BurstOptions {
   readonly fps: number;
   /** Ends the burst. */
   readonly signal: AbortSignal;
-  readonly onPicture: (picture: DecodedPicture, at: number) => void;
+  /** Resolves true when the picture was sent, false when there was no room for it. Never rejects. */
+  readonly onPicture: (picture: DecodedPicture, at: number) => Promise<boolean>;
 }
 
 /** One look-back into the ring of a camera. */
@@ -124,7 +125,10 @@ export class Burst {
   readonly #plan: BurstPlan;
   readonly #late = new AbortController();
   readonly #missed = { gone: 0, undecodable: 0, overBudget: 0 };
+  /** Pictures handed on. */
+  #decoded = 0;
   #sent = 0;
+  #handing: Promise<unknown> = Promise.resolve();
   #stream: number;
 
   constructor(options: BurstOptions) {
@@ -133,7 +137,7 @@ export class Burst {
     this.#stream = options.nextStream();
   }
 
-  /** Resolves when the last picture was handed on. Never rejects. */
+  /** Resolves when the last picture was sent, or dropped. Never rejects. */
   async run(): Promise<BurstOutcome> {
     const { clock, to, ring } = this.#options;
     const timer = clock.setTimeout(() => this.#late.abort(), Math.max(0, to - clock.now()) + BUDGET_MS);
@@ -149,6 +153,7 @@ export class Burst {
     }
     clock.clearTimeout(timer);
     joined.release();
+    await this.#handing;
     const left = (ring.newestAt ?? 0) >= to ? 0 : this.#plan.left;
     this.#missed[this.#endReason] += left;
     return { sent: this.#sent, missed: { ...this.#missed, gone: this.#missed.gone + this.#plan.gone } };
@@ -160,14 +165,14 @@ export class Burst {
 
   /** Never rejects. */
   async #decode(slice: BurstSlice, signal: AbortSignal): Promise<void> {
-    const before = this.#sent;
+    const before = this.#decoded;
     if (!slice.continues) this.#stream = this.#options.nextStream();
     try {
       if (!signal.aborted) await this.#burst(slice, signal);
       const reason = signal.aborted ? this.#endReason : 'undecodable';
-      this.#missed[reason] += slice.wanted.length - (this.#sent - before);
+      this.#missed[reason] += slice.wanted.length - (this.#decoded - before);
     } catch (thrown) {
-      this.#failed(slice, this.#sent - before, asError(thrown));
+      this.#failed(slice, this.#decoded - before, asError(thrown));
     }
   }
 
@@ -176,16 +181,22 @@ export class Burst {
     const onDecoded = (index: number, picture: DecodedPicture): void => {
       const unit = units[index];
       if (unit === undefined || this.#options.signal.aborted) return;
-      this.#sent += 1;
-      onPicture(picture, unit.at);
+      this.#decoded += 1;
+      const handed = onPicture(picture, unit.at).then((isSent) => this.#count(isSent));
+      this.#handing = Promise.all([this.#handing, handed]);
     };
     const job = { cameraId, units, stream: this.#stream, continues, fit, wanted, onPicture: onDecoded };
     return decoders.burst(job, signal);
   }
 
-  #failed({ units, wanted, continues }: BurstSlice, sent: number, error: Error): void {
+  #count(isSent: boolean): void {
+    if (isSent) this.#sent += 1;
+    else this.#missed[this.#options.signal.aborted ? 'gone' : 'overBudget'] += 1;
+  }
+
+  #failed({ units, wanted, continues }: BurstSlice, decoded: number, error: Error): void {
     const code = error instanceof DecodeError ? error.code : 'UNDECODABLE';
-    const first = units[wanted[sent] ?? -1];
+    const first = units[wanted[decoded] ?? -1];
     // Decoded from the keyframe once more, where a slice continued one that the decoder does not remember.
     if (code === 'NEEDS_KEYFRAME' && continues && first !== undefined) {
       this.#plan.again(first.at);
@@ -193,7 +204,7 @@ export class Burst {
     }
     const isOver = code === 'TOO_MANY' || this.#late.signal.aborted;
     const reason = isOver ? 'overBudget' : code === 'STOPPED' || this.#options.signal.aborted ? 'gone' : 'undecodable';
-    this.#missed[reason] += wanted.length - sent;
+    this.#missed[reason] += wanted.length - decoded;
     // What follows begins at a keyframe.
     this.#plan.restart();
   }

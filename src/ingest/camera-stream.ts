@@ -5,7 +5,7 @@ import type { Clock, TimerHandle } from '../runtime/clock.ts';
 import { RecentMost } from '../runtime/recent-most.ts';
 import type { AccessUnit } from '../video/access-unit.ts';
 import type { AnalysisWindow } from './analysis-window.ts';
-import { DuePictures, type DueCounts } from './due-pictures.ts';
+import { type DecodeTimes, DuePictures, type DueCounts } from './due-pictures.ts';
 import type { MakeMuxer } from './live-tap.ts';
 import { reconnectPauseMs, silenceLimitMs } from './reconnect.ts';
 import { phaseOf, Sampler } from './sampler.ts';
@@ -48,7 +48,7 @@ export interface Wish {
 export interface CameraStreamOptions extends StreamParts {
   readonly cameraId: string;
   readonly wish: Wish;
-  readonly onPicture: (picture: DecodedPicture, at: number) => void;
+  readonly onPicture: (picture: DecodedPicture, at: number, times: DecodeTimes) => void;
   readonly onStatus: (status: Status) => void;
 }
 
@@ -100,6 +100,7 @@ export class CameraStream {
     this.#status = new StatusTeller(clock, options.onStatus);
     this.#sampler = new Sampler(wish.intervalMs, phaseOf(cameraId));
     this.#due = new DuePictures({
+      clock,
       cameraId,
       ring: this.ring,
       sampler: this.#sampler,
@@ -107,7 +108,7 @@ export class CameraStream {
       window,
       counts,
       fit: () => this.#wish.fit,
-      onPicture: (picture, at) => this.#onPicture(picture, at),
+      onPicture: (picture, at, times) => this.#onPicture(picture, at, times),
       onFailure: (error) => this.#onFailure(error),
     });
     this.#tap = new TapSocket(options, () => this.ring.sinceKeyframe()?.units ?? []);
@@ -233,8 +234,8 @@ export class CameraStream {
     this.#due.onUnit(held);
   }
 
-  #onPicture(picture: DecodedPicture, at: number): void {
-    this.#options.onPicture(picture, at);
+  #onPicture(picture: DecodedPicture, at: number, times: DecodeTimes): void {
+    this.#options.onPicture(picture, at, times);
     const attempt = this.#attempt;
     if (attempt === null || attempt.stream === null) return;
     const isNews = attempt.picture === null || attempt.failures > 0 || !isSameSize(attempt.picture.display, picture);

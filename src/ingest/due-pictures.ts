@@ -1,4 +1,5 @@
 import { DecodeError, type DecodedPicture, type Decoders, type Size } from '../decoding/decoding.types.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import type { AccessUnit } from '../video/access-unit.ts';
 import type { AnalysisWindow } from './analysis-window.ts';
@@ -22,7 +23,16 @@ export const newDueCounts = (): DueCounts => ({
   skipped: { replaced: 0, gone: 0, undecodable: 0, died: 0, 'timed-out': 0, refused: 0 },
 });
 
+/** When a picture was decoded, in ms. */
+export interface DecodeTimes {
+  /** From the picture's arrival until it was given to the decoders. */
+  readonly queuedMs: number;
+  /** From there until it was decoded. */
+  readonly decodeMs: number;
+}
+
 export interface DuePicturesOptions {
+  readonly clock: Pick<Clock, 'now'>;
   readonly cameraId: string;
   readonly ring: UnitRing;
   readonly sampler: Sampler;
@@ -31,7 +41,7 @@ export interface DuePicturesOptions {
   readonly window: AnalysisWindow;
   readonly fit: () => Size;
   readonly counts: DueCounts;
-  readonly onPicture: (picture: DecodedPicture, at: number) => void;
+  readonly onPicture: (picture: DecodedPicture, at: number, times: DecodeTimes) => void;
   /** A picture was lost for a reason of its own: damaged, unknown to the decoder, or deadly to it. */
   readonly onFailure: (error: Error) => void;
 }
@@ -111,10 +121,14 @@ export class DuePictures {
   async #decode(run: Run, continues: boolean): Promise<void> {
     const last = run.units.at(-1);
     if (last === undefined) return;
+    const { clock } = this.#options;
+    const begunAt = clock.now();
     try {
       const picture = await this.#pictureOf(run, continues, last.at);
       this.#decodedTo = { stream: run.stream, at: last.at };
-      if (!this.#stopped) this.#hand(picture, last.at);
+      if (this.#stopped) return;
+      const times = { queuedMs: Math.max(0, begunAt - last.at), decodeMs: Math.max(0, clock.now() - begunAt) };
+      this.#hand(picture, last.at, times);
     } catch (thrown) {
       this.#decodedTo = null;
       this.#failed(asError(thrown));
@@ -136,11 +150,11 @@ export class DuePictures {
     }
   }
 
-  #hand(picture: DecodedPicture, at: number): void {
+  #hand(picture: DecodedPicture, at: number, times: DecodeTimes): void {
     this.#wasLost = false;
     this.#options.counts.sent += 1;
     this.#options.window.handed(this.#options.cameraId);
-    this.#options.onPicture(picture, at);
+    this.#options.onPicture(picture, at, times);
   }
 
   #failed(error: Error): void {

@@ -6,7 +6,7 @@ import { AnalysisWindow } from './analysis-window.ts';
 import { Burst } from './burst.ts';
 import { CameraStream, type StreamCounts, type StreamParts, type Wish } from './camera-stream.ts';
 import { cutClip, type MuxMp4 } from './clip.ts';
-import { newDueCounts } from './due-pictures.ts';
+import { type DecodeTimes, newDueCounts } from './due-pictures.ts';
 import type { MakeMuxer } from './live-tap.ts';
 import type { Status } from './stream-status.ts';
 import { type BurstOutcome, type ClipOutcome, IngestError, type StreamState } from './stream.types.ts';
@@ -25,9 +25,16 @@ export interface IngestOptions {
   readonly cameraBytes?: number;
   /** Coded bytes kept of all cameras together. */
   readonly allBytes: number;
-  /** Regular pictures that are decoded or analysed at the same time, see {@link AnalysisWindow}. */
+  /** Pictures that are decoded or analysed at the same time, see {@link AnalysisWindow}. */
   readonly mostAnalysed: number;
-  readonly onPicture: (cameraId: string, picture: DecodedPicture, at: number, burst: boolean) => void;
+  /** `times`: null for a picture of a look-back (`burst`). */
+  readonly onPicture: (
+    cameraId: string,
+    picture: DecodedPicture,
+    at: number,
+    burst: boolean,
+    times: DecodeTimes | null,
+  ) => void;
   readonly onStatus: (cameraId: string, status: Status) => void;
 }
 
@@ -130,9 +137,15 @@ export class IngestCameras {
     followed.expiresAt = this.#options.clock.now() + LINGER_MS;
   }
 
-  /** The camera is done with its regular picture. */
-  analysed(cameraId: string): void {
-    this.#window.done(cameraId);
+  /** See {@link AnalysisWindow.hasSpareTime}. */
+  get hasSpareTime(): boolean {
+    return this.#window.hasSpareTime;
+  }
+
+  /** The camera is done with its regular picture, or with that of a look-back. */
+  analysed(cameraId: string, burst: boolean): void {
+    if (burst) this.#window.doneWithBurst(cameraId);
+    else this.#window.done(cameraId);
   }
 
   /** Rejects {@link IngestError} `UNKNOWN_CAMERA`, `GONE`, or as the decoders. */
@@ -154,7 +167,7 @@ export class IngestCameras {
   /** Rejects {@link IngestError} `UNKNOWN_CAMERA`, `BAD_SPAN`, `TOO_MANY`. */
   async burst(cameraId: string, from: number, to: number, fps: number): Promise<BurstOutcome> {
     const followed = this.#get(cameraId);
-    const { clock, decoders, onPicture } = this.#options;
+    const { clock, decoders } = this.#options;
     this.#checkSpan(from, to);
     if (!(fps > 0)) throw new IngestError('BAD_SPAN', `fps must be above 0, not ${fps}`);
     this.#checkRoom(followed.bursts, this.#bursts, `look-backs of camera ${cameraId}`);
@@ -170,7 +183,7 @@ export class IngestCameras {
       to,
       fps,
       signal: gone.signal,
-      onPicture: (picture, at) => onPicture(cameraId, picture, at, true),
+      onPicture: (picture, at) => this.#sendOfBurst(cameraId, picture, at),
     });
     followed.bursts += 1;
     this.#bursts += 1;
@@ -228,6 +241,12 @@ export class IngestCameras {
     await this.#leaving;
   }
 
+  async #sendOfBurst(cameraId: string, picture: DecodedPicture, at: number): Promise<boolean> {
+    const hasPlace = await this.#window.askForBurst(cameraId);
+    if (hasPlace) this.#options.onPicture(cameraId, picture, at, true, null);
+    return hasPlace;
+  }
+
   #add(cameraId: string, wish: Wish, now: number): void {
     if (this.#cameras.size >= MOST_CAMERAS) {
       const message = `camera ${cameraId} is not read: ${MOST_CAMERAS} cameras are`;
@@ -239,7 +258,7 @@ export class IngestCameras {
       ...this.#parts,
       cameraId,
       wish,
-      onPicture: (picture, at) => onPicture(cameraId, picture, at, false),
+      onPicture: (picture, at, times) => onPicture(cameraId, picture, at, false, times),
       onStatus: (status) => onStatus(cameraId, status),
     });
     const gone = new AbortController();

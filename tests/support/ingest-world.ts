@@ -54,7 +54,7 @@ export class IngestWorld {
       mostAnalysed: 8,
       onPicture: (cameraId, _picture, at, burst) => {
         this.pictures.push({ cameraId, at, burst });
-        if (!burst) this.ingest.analysed(cameraId);
+        this.ingest.analysed(cameraId, burst);
       },
       onStatus: (cameraId, status) => this.statuses.push({ cameraId, ...status }),
       ...over,

@@ -1,136 +1,19 @@
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
-import { CameraLoop } from '../../src/actors/camera/camera-loop.ts';
-import type { CameraInit, CameraMessage } from '../../src/actors/camera/camera.types.ts';
+import { PLAIN_WAY } from '../../src/actors/camera/camera-way.types.ts';
+import { test } from 'node:test';
 import { EarlierMoments } from '../../src/actors/camera/earlier-moments.ts';
-import { NewestPicture } from '../../src/actors/camera/newest-picture.ts';
-import type { ImagingMessage } from '../../src/actors/imaging.types.ts';
-import type { IngestMessage, StreamPicture } from '../../src/actors/ingest.types.ts';
-import type { PublisherMessage } from '../../src/actors/publisher.types.ts';
+import { PictureQueue } from '../../src/actors/camera/picture-queue.ts';
+import type { BurstOutcome } from '../../src/actors/ingest.types.ts';
+import { TrafficCounts } from '../../src/messages/counted-bin.ts';
 import { Detection } from '../../src/messages/detection.ts';
+import { thresholdsWith } from '../../src/messages/event-thresholds.ts';
 import { imageMadeAt } from '../../src/messages/ids.ts';
-import { defineActor } from '../../src/runtime/actor.ts';
-import { address } from '../../src/runtime/ref.ts';
-import { child, supervisor } from '../../src/runtime/supervision.ts';
-import { startSystem } from '../../src/runtime/system.ts';
-import type { Detector, RawDetection } from '../../src/vision/vision.types.ts';
-import { memoryLog } from '../support/log.ts';
+import type { RawDetection } from '../../src/vision/vision.types.ts';
+import { watchedIncident } from '../support/fake-watch.ts';
+import { countedBin } from '../support/http-samples.ts';
 import { until } from '../support/until.ts';
 
-const MAILBOX = { capacity: 1_000, overflow: 'refuse' } as const;
-const AT = Date.UTC(2026, 4, 4);
-const INPUT = { width: 448, height: 256 };
-
-const INIT: CameraInit = {
-  cameraId: 'cam',
-  settings: {
-    url: 'rtsp://127.0.0.1:1/none',
-    transport: 'auto',
-    certificateSha256: null,
-    allow: null,
-    previewSocket: null,
-  },
-  intervalMs: 1_000,
-  model: { name: 'fake', family: 'ssd', path: '', input: {}, outputs: {}, classes: 'coco90', labelOffset: 0 },
-  confidence: 0.5,
-  iou: 0.5,
-  inference: 'own',
-  stillSeconds: 0,
-  framesBefore: 41,
-};
-
-/** A picture of 2 x 2 px. */
-const picture = (over: Partial<StreamPicture> = {}): StreamPicture => ({
-  type: 'picture',
-  data: new Uint8Array(12),
-  width: 2,
-  height: 2,
-  display: { width: 2, height: 2 },
-  at: AT,
-  burst: false,
-  ...over,
-});
-
-/** A camera whose pictures and detector are the test's. */
-async function cameraWorld(t: TestContext, detect: Detector['detect'], own: Partial<CameraInit> = {}) {
-  const detections: Detection[] = [];
-  const remembered: ImagingMessage[] = [];
-  const asked: IngestMessage[] = [];
-  const order: string[] = [];
-  const failures: string[] = [];
-  const publisher = defineActor<PublisherMessage>()<null>({
-    kind: 'publisher',
-    mailbox: MAILBOX,
-    start: () => ({
-      handlers: {
-        publish: ({ detection }) => {
-          detections.push(detection);
-          order.push('published');
-        },
-      },
-    }),
-  });
-  const imaging = defineActor<ImagingMessage>()<null>({
-    kind: 'imaging',
-    mailbox: MAILBOX,
-    start: () => ({
-      handlers: {
-        remember: (message) => {
-          remembered.push(message);
-          order.push('remembered');
-        },
-      },
-    }),
-  });
-  const counts = { done: 0 };
-  const ingest = defineActor<Extract<IngestMessage, { type: 'follow' | 'unfollow' | 'analysed' }>>()<null>({
-    kind: 'ingest',
-    mailbox: MAILBOX,
-    start: () => ({
-      handlers: {
-        follow: (message) => void asked.push(message),
-        unfollow: (message) => void asked.push(message),
-        analysed: () => void (counts.done += 1),
-      },
-    }),
-  });
-  const camera = defineActor<CameraMessage>()<CameraInit>({
-    kind: 'camera',
-    mailbox: MAILBOX,
-    start: (ctx, init) => {
-      const detector = { modelType: 'fake', inputSize: INPUT, detect, release: () => Promise.resolve() };
-      const loop = new CameraLoop(ctx, init, detector);
-      loop.start();
-      return { handlers: { picture: (message) => loop.put(message) }, stop: (reason) => loop.stop(reason) };
-    },
-  });
-  const parts = [
-    child('publisher', publisher, () => null),
-    child('imaging', imaging, () => null),
-    child('ingest', ingest, () => null),
-    child('camera', camera, () => ({ ...INIT, ...own }), {
-      backoff: { minMs: 60_000, maxMs: 60_000, factor: 1, resetAfterMs: 1 },
-    }),
-  ];
-  const system = await startSystem(supervisor('root', parts), {
-    log: memoryLog(),
-    onEscalation: (error) => assert.fail(error.message),
-  });
-  system.subscribe((event) => {
-    if (event.type === 'failed') failures.push(event.path);
-  });
-  let stopping: Promise<unknown> | null = null;
-  const stop = (): Promise<unknown> => (stopping ??= system.stop());
-  t.after(stop);
-  const ref = system.ref(address<CameraMessage>('/camera'));
-  /** Sends a picture and waits for its detection. */
-  const shown = async (over: Partial<StreamPicture> = {}): Promise<Detection> => {
-    const before = detections.length;
-    ref.tell(picture(over));
-    return until('a detection', () => detections[before]);
-  };
-  return { system, detections, remembered, asked, counts, order, failures, ref, shown, stop };
-}
+import { AT, cameraWorld, INIT, INPUT, picture } from '../support/camera-world.ts';
 
 const car = (left: number): RawDetection => ({ class: 'car', confidence: 0.9, bbox: [left, 0, left + 0.4, 1] });
 
@@ -151,7 +34,7 @@ test('a camera asks for pictures in the size of its detector, and gives the stre
 test('a camera is done with what an earlier incarnation was sent when it starts, and after each picture', async (t) => {
   const { counts, asked, shown } = await cameraWorld(t, async () => []);
   await until('the request', () => asked.length === 1);
-  assert.equal(counts.done, 1);
+  assert.deepEqual(counts, { done: 1, doneOfBursts: 1 });
   await shown();
   await until('the next may come', () => counts.done === 2);
 });
@@ -197,12 +80,109 @@ test('boxes of a large picture are in px of one 1,280 px wide', async (t) => {
   assert.deepEqual(remembered[0]?.display, { width: 3_840, height: 2_160 });
 });
 
-test('pictures of a look-back are counted and not published', async (t) => {
-  const { shown, detections, ref, system } = await cameraWorld(t, async () => []);
-  ref.tell(picture({ burst: true }));
-  await shown({ at: AT + 1 });
+test('pictures of a look-back are analysed, and not published where they change nothing', async (t) => {
+  const { shown, detections, ref, system, watch, counts } = await cameraWorld(t, async () => [car(0.2)]);
+  await shown();
+  for (const at of [AT - 500, AT - 400]) ref.tell(picture({ burst: true, at }));
+  await until('both were analysed', () => counts.doneOfBursts === 3);
+  assert.deepEqual(
+    watch.frames.map(({ at, burst }) => [at - AT, burst]),
+    [
+      [0, false],
+      [-500, true],
+      [-400, true],
+    ],
+  );
   assert.equal(detections.length, 1);
-  assert.match(JSON.stringify(system.snapshot()), /"burst":1/u);
+  assert.match(JSON.stringify(system.snapshot()), /"burst":2/u);
+});
+
+test('an incident that a look-back shows is published with the newest frame, as a frame of its own', async (t) => {
+  const { shown, detections, remembered, ref, watch } = await cameraWorld(t, async () => [car(0.2), car(0.4)]);
+  const first = await shown({ display: { width: 640, height: 360 } });
+  watch.find = () => ({ changed: true, incidents: [watchedIncident({ trackIds: [2, 1] })] });
+  ref.tell(picture({ burst: true, at: AT - 500, display: { width: 640, height: 360 } }));
+  const again = Detection.parse(await until('it is published', () => detections[1]));
+  const { requestId, incidents, ...facts } = again;
+  const { requestId: _, incidents: none, traceId, trafficGroups, ...before } = Detection.parse(first);
+  assert.deepEqual(none, []);
+  assert.notEqual(requestId, first.requestId);
+  assert.equal(imageMadeAt(requestId), AT, 'the time of the newest frame');
+  assert.deepEqual(
+    { ...facts, traceId, trafficGroups },
+    {
+      ...before,
+      traceId,
+      trafficGroups,
+      frameNumber: 43,
+      imageId: `${requestId}.frame`,
+    },
+  );
+  const [incident] = incidents;
+  assert.deepEqual(
+    [incident?.objects, incident?.subjectIndex, incident?.cropId],
+    [[0, 1], 2, `${requestId}.g2`],
+    'after the one group',
+  );
+  const { regions, at, display } = remembered[1] ?? assert.fail();
+  assert.deepEqual(
+    regions.map(({ groupIndex, marks }) => [groupIndex, marks.length]),
+    [
+      [1, 2],
+      [2, 2],
+    ],
+  );
+  assert.deepEqual([at, display], [AT, { width: 640, height: 360 }]);
+  const later = await shown({ at: AT + 1_000, display: { width: 640, height: 360 } });
+  assert.deepEqual(later.incidents[0]?.earlier, [{ cropId: `${requestId}.g2`, timestamp: new Date(AT).toISOString() }]);
+});
+
+test('a wish of the watch is asked of the ingest, one at a time, and a refusal is no failure', async (t) => {
+  const { shown, bursts, answers, watch, failures } = await cameraWorld(t, async () => []);
+  const gate = Promise.withResolvers<BurstOutcome>();
+  answers.burst = () => gate.promise;
+  watch.find = ({ at }) => ({ burst: { from: at - 1_000, to: at, fps: 5 } });
+  await shown();
+  await shown({ at: AT + 1_000 });
+  await until('the first wish', () => bursts.length === 1);
+  assert.deepEqual({ ...bursts[0] }, { type: 'burst', cameraId: 'cam', from: AT - 1_000, to: AT, fps: 5 });
+  gate.reject(new Error('too many'));
+  await until('the next wish', async () => {
+    await shown({ at: AT + 2_000 + bursts.length });
+    return bursts.length > 1;
+  });
+  assert.deepEqual(failures, []);
+});
+
+test('a changed scene goes to the watch, and the stream goes on', async (t) => {
+  const { shown, ref, watch, asked } = await cameraWorld(t, async () => []);
+  await shown();
+  const settings = {
+    scene: { width: 640, height: 360, zones: [], lines: [], speedLimitKmh: 50 },
+    thresholds: thresholdsWith({ speeding: { minLimitRatio: 2 } }),
+  };
+  ref.tell({ type: 'scene', ...settings, way: PLAIN_WAY });
+  await shown({ at: AT + 1_000 });
+  assert.deepEqual(watch.scenes, [settings]);
+  assert.deepEqual([watch.made.length, asked.length], [1, 1]);
+});
+
+test('finished minutes of counts are told, also at a change of size and at the end, each with an own id', async (t) => {
+  const { shown, watch, counted, stop } = await cameraWorld(t, async () => []);
+  const [first, second, third] = ['00', '01', '02'].map((minute) => countedBin(`2026-05-04T00:${minute}:00.000Z`));
+  watch.find = () => (watch.frames.length === 1 ? { counts: [first!] } : {});
+  await shown();
+  await until('the first', () => counted.length === 1);
+  watch.rest.push(second!);
+  await shown({ at: AT + 1_000, display: { width: 4, height: 4 } });
+  await until('the second', () => counted.length === 2);
+  watch.rest.push(third!);
+  await stop();
+  assert.deepEqual(
+    counted.map((counts) => [counts.cameraId, counts.start, TrafficCounts.parse(counts).lines]),
+    [first!, second!, third!].map(({ start, lines }) => ['cam', start, lines]),
+  );
+  assert.equal(new Set(counted.map(({ countId }) => countId)).size, 3);
 });
 
 test('a picture in which nothing moves is published without the detector, and counted', async (t) => {
@@ -238,7 +218,8 @@ test("a detection carries the camera's settings, the earlier crops of its groups
     const { requestId, timestamp, trafficGroups, freshnessSeconds, prompt } = detection;
     assert.deepEqual({ freshnessSeconds, prompt }, own);
     assert.match(trafficGroups[0]?.groupId ?? '', /^g1-[0-9a-z]{5}$/);
-    const [expected] = moments.add(requestId, trafficGroups, Date.parse(timestamp));
+    const subjects = trafficGroups.map((each) => ({ ...each, id: each.groupId, subjectIndex: each.groupIndex }));
+    const [expected] = moments.add(requestId, subjects, Date.parse(timestamp));
     assert.deepEqual(trafficGroups[0]?.earlier ?? [], expected);
     assert.equal(expected?.length, Math.min(2, at / 500));
   }
@@ -268,17 +249,25 @@ test('an analysis that throws fails the actor', async (t) => {
 });
 
 test('the newest picture replaces the one that waits, and each is taken once', async () => {
-  const pictures = new NewestPicture();
+  const pictures = new PictureQueue();
   const display = { width: 1, height: 1 };
   const frame = { data: new Uint8Array(3), width: 1, height: 1, display };
+  const put = (at: number, burst = false): void => pictures.put({ frame, display, at, burst, times: null });
   const first = pictures.take();
-  for (const at of [1, 2, 3]) pictures.put({ frame, display, at });
+  for (const at of [1, 2, 3]) put(at);
   assert.equal((await first)?.at, 1, 'a taker that waits gets the next one');
   assert.equal((await pictures.take())?.at, 3);
   assert.equal(pictures.replaced, 1);
+  for (const at of [11, 12, 13, 14, 15]) put(at, true);
+  put(4);
+  const taken: (number | undefined)[] = [];
+  for (let n = 0; n < 5; n += 1) taken.push((await pictures.take())?.at);
+  assert.deepEqual(taken, [4, 11, 12, 13, 14], 'regular ones first, those of look-backs in order');
+  assert.equal(pictures.dropped, 1);
   const last = pictures.take();
   pictures.close();
   assert.equal(await last, null);
-  pictures.put({ frame, display, at: 4 });
+  put(5);
+  put(16, true);
   assert.equal(await pictures.take(), null);
 });

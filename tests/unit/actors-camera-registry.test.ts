@@ -3,12 +3,15 @@ import { test } from 'node:test';
 import {
   CAMERA_REGISTRY,
   type CameraEntry,
+  type CameraNow,
   type CameraPatch,
   cameraRegistryActor,
   NotSaved,
 } from '../../src/actors/camera-registry.ts';
 import { type CameraStore, MAX_CAMERAS } from '../../src/infra/camera-store.ts';
-import type { CameraConfig } from '../../src/messages/camera.ts';
+import { type CameraConfig, CameraRemoved } from '../../src/messages/camera.ts';
+import type { SceneConfig } from '../../src/messages/scene.ts';
+import { subjects } from '../../src/messages/subjects.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
@@ -34,7 +37,11 @@ test('a list that is full says so, takes nothing more, and has room again when a
     load: async () => ({ cameras: saved, movedAside: null, problems: [] }),
     save: async (cameras) => void (saved = cameras),
   };
-  const spawner = { start: async () => ({ previewSocket: null }), stop: async () => undefined };
+  const spawner = {
+    start: async () => ({ previewSocket: null }),
+    setScene: () => undefined,
+    stop: async () => undefined,
+  };
   const init = { store, spawner, bus: new FakeTaskBus(clock), fixed: [camera('demo')], onStatus: () => undefined };
   const system = await startSystem(supervisor('root', [child('camera-registry', cameraRegistryActor, () => init)]), {
     log: memoryLog(),
@@ -50,7 +57,10 @@ test('a list that is full says so, takes nothing more, and has room again when a
   assert.equal(await add('last'), 'exists');
   assert.equal(saved.length, MAX_CAMERAS);
   assert.equal(await registry.ask({ type: 'get', cameraId: 'one-more' }, PATIENCE), null);
+  const removed: string[] = [];
+  init.bus.subscribe(subjects.cameraRemoved, CameraRemoved, ({ cameraId }) => removed.push(cameraId));
   assert.equal(await registry.ask({ type: 'remove', cameraId: 'cam-7' }, PATIENCE), true);
+  assert.deepEqual(removed, ['cam-7'], 'every node is told');
   assert.equal(await add('one-more'), 'added');
   assert.equal(saved.at(-1)?.cameraId, 'one-more');
 });
@@ -70,6 +80,7 @@ test("a camera's own settings are kept, reach its thread, and go with a null", a
         started.push(config);
         return { previewSocket: null };
       },
+      setScene: () => undefined,
       stop: async () => undefined,
     },
     bus: new FakeTaskBus(clock),
@@ -107,6 +118,58 @@ test("a camera's own settings are kept, reach its thread, and go with a null", a
   assert.deepEqual(started.at(-1), { ...plain, name: 'after' });
 });
 
+test('a changed scene is given to the running camera without a restart, and to each later start', async (t) => {
+  const clock = new ManualClock();
+  let saved: readonly CameraConfig[] = [{ ...camera('a'), enabled: true }];
+  const given: (SceneConfig | null)[] = [];
+  const starts: (() => CameraNow)[] = [];
+  const init = {
+    store: {
+      path: 'cameras.json',
+      load: async () => ({ cameras: saved, movedAside: null, problems: [] }),
+      save: async (cameras: readonly CameraConfig[]) => void (saved = cameras),
+    },
+    spawner: {
+      start: async (_: CameraConfig, now: () => CameraNow) => {
+        starts.push(now);
+        return { previewSocket: null };
+      },
+      setScene: (_: string, scene: SceneConfig | null) => void given.push(scene),
+      stop: async () => undefined,
+    },
+    bus: new FakeTaskBus(clock),
+    fixed: [camera('demo')],
+    onStatus: () => undefined,
+  };
+  const system = await startSystem(supervisor('root', [child('camera-registry', cameraRegistryActor, () => init)]), {
+    log: memoryLog(),
+    clock,
+    onEscalation: (error) => assert.fail(error.message),
+  });
+  t.after(() => system.stop());
+  const change = (patch: CameraPatch, cameraId = 'a') =>
+    system.ref(CAMERA_REGISTRY).ask({ type: 'change', cameraId, patch }, PATIENCE);
+  const scene: SceneConfig = { width: 1_280, height: 720, zones: [], lines: [], speedLimitKmh: 50 };
+
+  await until('it was started', () => starts.length === 1);
+  await change({ scene });
+  assert.deepEqual([saved[0]?.scene, given, starts.length], [scene, [scene], 1]);
+  assert.deepEqual(starts[0]?.(), { framesBefore: 0, scene }, 'an actor that is restarted has it');
+  await change({ name: 'after' });
+  assert.equal(given.length, 1, 'only a change is told');
+  await change({ scene: null });
+  assert.deepEqual([saved[0] !== undefined && 'scene' in saved[0], given.at(-1)], [false, null]);
+  await change({ scene, url: 'rtsp://10.0.0.9/x' });
+  await until('another address needs a restart', () => starts.length === 2);
+  assert.deepEqual([given.length, starts[1]?.().scene], [2, scene]);
+  await change({ scene }, 'demo');
+  assert.equal(given.length, 2, 'a camera that is off gets it when it starts');
+  assert.deepEqual(
+    (await system.ref(CAMERA_REGISTRY).ask({ type: 'get', cameraId: 'demo' }, PATIENCE))?.config.scene,
+    scene,
+  );
+});
+
 test('a save that fails changes nothing, however often, and saving works again later', async (t) => {
   const clock = new ManualClock();
   let full = false;
@@ -127,6 +190,7 @@ test('a save that fails changes nothing, however often, and saving works again l
         spawner.started.push(cameraId);
         return { previewSocket: null };
       },
+      setScene: () => undefined,
       stop: async (cameraId: string) => void spawner.stopped.push(cameraId),
     },
     bus: new FakeTaskBus(clock),
@@ -192,6 +256,7 @@ test('cameras start a few at a time, in the background; one removed before its t
       await gate.promise;
       return { previewSocket: null };
     },
+    setScene: () => undefined,
     stop: async () => undefined,
   };
   const ids = Array.from({ length: 40 }, (_, index) => `cam-${index}`);

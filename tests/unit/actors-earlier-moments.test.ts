@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { EarlierMoments } from '../../src/actors/camera/earlier-moments.ts';
+import { EarlierMoments, type Subject } from '../../src/actors/camera/earlier-moments.ts';
 import { EarlierMoment } from '../../src/messages/detection.ts';
 import { newRequestId } from '../../src/messages/ids.ts';
-import { group } from '../support/samples.ts';
 
 const START = 1_700_000_000_000;
+
+const subject = (index: number): Subject => ({ id: `g${index}`, subjectIndex: index });
 
 /** The ages (ms) of the earlier moments of the group `g1`, frame by frame. */
 function agesOver(times: readonly number[], unchangedSince?: number): number[][] {
@@ -13,7 +14,7 @@ function agesOver(times: readonly number[], unchangedSince?: number): number[][]
   const since = unchangedSince === undefined ? {} : { unchangedSince: new Date(START + unchangedSince).toISOString() };
   return times.map((time) => {
     const still = unchangedSince !== undefined && time > unchangedSince ? since : {};
-    const [found = []] = moments.add(newRequestId(), [{ ...group(1), ...still }], START + time);
+    const [found = []] = moments.add(newRequestId(), [{ ...subject(1), ...still }], START + time);
     return found.map((moment) => START + time - Date.parse(EarlierMoment.parse(moment).timestamp));
   });
 }
@@ -38,10 +39,10 @@ describe('the earlier moments of a group', () => {
   it('are found by the name of the group, with the crop it had then', () => {
     const moments = new EarlierMoments();
     const request = newRequestId();
-    moments.add(request, [group(1), group(2)], START);
+    moments.add(request, [subject(1), subject(2)], START);
     const swapped = [
-      { ...group(1), groupId: 'g2' },
-      { ...group(2), groupId: 'new' },
+      { ...subject(1), id: 'g2' },
+      { ...subject(2), id: 'new' },
     ];
     const timestamp = new Date(START).toISOString();
     assert.deepEqual(moments.add(newRequestId(), swapped, START + 500), [[{ cropId: `${request}.g2`, timestamp }], []]);
