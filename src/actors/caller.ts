@@ -1,3 +1,4 @@
+import { StageCpu } from '../infra/stage-cpu.ts';
 import { Secret } from '../keys/secret.ts';
 import type { VlmAccess, VlmClient, VlmReply, VlmRequest } from '../llm/client.ts';
 import type { Picture } from '../llm/picture.ts';
@@ -10,7 +11,7 @@ import type { Transferred } from '../runtime/transfer.ts';
 import { address } from '../runtime/ref.ts';
 
 /** A request as it crosses to the thread. `secret` is the key itself: messages are never printed, logged or shown. */
-export interface CallOrder extends Pick<VlmRequest, 'prompt' | 'traceId'> {
+export interface CallOrder extends Pick<VlmRequest, 'prompt' | 'traceId' | 'spanId' | 'sampled'> {
   readonly access: Omit<VlmAccess, 'secret'> & { readonly secret: string };
   /** For each picture its words, and the bytes of its JPEG in the message's `jpegs`. */
   readonly pictures: readonly { readonly caption: string; readonly bytes: number }[];
@@ -76,6 +77,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
     let made = 0;
     let reported = '';
     const loop = new LoopDelay(DELAYS_MS);
+    const cpu = new StageCpu(ctx.metrics, 'caller');
     ctx.setInterval('report', REPORT_MS, { type: 'report' });
 
     const secretOf = ({ keyName, secret }: CallOrder['access']): Secret => {
@@ -130,6 +132,7 @@ export const callerActor = defineActor<CallerMessage, { type: 'report' }>()<null
         },
         'give-up': ({ callId }) => calls.get(callId)?.abort.abort(),
         report: () => {
+          cpu.note();
           void load();
           const now = `${made} ${calls.size}`;
           if (now !== reported) ctx.report({ calls: made, underWay: calls.size });

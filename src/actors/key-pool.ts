@@ -53,8 +53,8 @@ export type KeyPoolMessage =
   | ({ readonly type: 'keys' } & Asking<readonly KeyView[]>)
   /** Whether calls can be made at all. */
   | ({ readonly type: 'state' } & Asking<PoolState>)
-  /** The calls that the keys allow now. */
-  | ({ readonly type: 'supply'; readonly answerMs: number } & Asking<KeySupply>);
+  /** The calls that the keys allow now. `only`: the names of those that may serve; default all. */
+  | ({ readonly type: 'supply'; readonly answerMs: number; readonly only?: readonly string[] } & Asking<KeySupply>);
 type Private = { readonly type: 'wake' } | { readonly type: 'report' };
 
 interface Configuration {
@@ -105,7 +105,7 @@ export const keyPoolActor = defineActor<KeyPoolMessage, Private>()<KeyPoolInit>(
           shell.operated(keyName, on ? 'disabled' : 'enabled', pool.disable(keyName, on, now())),
         keys: () => pool.view(now()),
         state: () => pool.state,
-        supply: ({ answerMs }) => pool.supply(answerMs, now()),
+        supply: ({ answerMs, only }) => pool.supply(answerMs, now(), only),
         wake: () => shell.wake(),
         report: () => shell.report(),
       },

@@ -2,6 +2,11 @@ import type { KeyRoster } from './key-roster.ts';
 import type { PooledKey } from './key.ts';
 import { limitsOf } from './live.ts';
 import type { Demand, PermitGate } from './shared/gate.ts';
+import type { CallTokens } from './tokens.ts';
+import { mayUse, takesAny, type Waiter, type Waiters } from './waiters.ts';
+
+/** Whether a call may use the key of this name. */
+export type KeyTest = (keyName: string) => boolean;
 
 export interface DemandOptions {
   /** Calls that wait for a lease. */
@@ -12,17 +17,22 @@ export interface DemandOptions {
   readonly tokensWith: (key: PooledKey) => number;
   /** The least that the windows keep from every call. */
   readonly guardMs: number;
+  /** Whether the calls may use the key of this name; default any. */
+  readonly usable?: KeyTest | undefined;
   readonly now: number;
 }
 
 /** Leases that could be given now if the gate permitted them: for each budget how many of `waiting` would take one. */
-export function demandOf({ waiting, roster, gate, tokensWith, guardMs, now }: DemandOptions): readonly Demand[] {
+export function demandOf(options: DemandOptions): readonly Demand[] {
+  const { waiting, roster, gate, tokensWith, guardMs, usable = () => true, now } = options;
   const wanted = new Map<string, Demand>();
   if (waiting <= 0) return [];
   const isFree = (key: PooledKey): boolean => {
     const tokens = tokensWith(key);
     return (
-      (key.availableHereAt(now, tokens) ?? Infinity) <= now && (gate?.nextAt(key.budget, now, tokens) ?? now) <= now
+      usable(key.spec.name) &&
+      (key.availableHereAt(now, tokens) ?? Infinity) <= now &&
+      (gate?.nextAt(key.budget, now, tokens) ?? now) <= now
     );
   };
   let left = waiting;
@@ -38,4 +48,32 @@ export function demandOf({ waiting, roster, gate, tokensWith, guardMs, now }: De
     if (left <= 0) break;
   }
   return [...wanted.values()];
+}
+
+/** Waiting requests that not any key can serve, foreseen at once. */
+const MOST_CHOOSY = 16;
+
+/**
+ * The demand of all requests that wait: of those that any key can serve together, of the others each by itself, as it
+ * would not take the permits of another's keys.
+ */
+export function waitingDemand(
+  waiters: Waiters,
+  mayBeServed: (waiter: Waiter) => boolean,
+  demand: (calls: number, tokens: CallTokens, usable?: KeyTest) => readonly Demand[],
+): readonly Demand[] {
+  const { choosy, size } = waiters;
+  const lists = [...choosy]
+    .slice(0, MOST_CHOOSY)
+    .filter(mayBeServed)
+    .map((waiter) => demand(1, waiter.tokens, (keyName) => mayUse(waiter, keyName)));
+  for (const waiter of waiters.inOrder()) {
+    if (!takesAny(waiter)) continue;
+    lists.unshift(demand(size - choosy.size, waiter.tokens));
+    break;
+  }
+  const sums = new Map<string, Demand>();
+  for (const one of lists.flat())
+    sums.set(one.budget, { ...one, count: one.count + (sums.get(one.budget)?.count ?? 0) });
+  return [...sums.values()];
 }

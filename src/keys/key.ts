@@ -20,6 +20,10 @@ const SERVED: ReadonlySet<CallOutcome['kind']> = new Set([
   'stepped-down',
 ]);
 
+/** Failures that may be those of the model that a release tries out. */
+const OF_CANDIDATE: ReadonlySet<CallOutcome['kind']> = new Set(['timeout', 'server-error', 'misconfigured']);
+const SAYS_NOTHING: CallOutcome = { kind: 'abandoned', message: 'a candidate failed, which says nothing of the key' };
+
 /** Failures that may be the key's or the provider's. */
 const FAILED: ReadonlySet<CallOutcome['kind']> = new Set(['timeout', 'server-error', 'network']);
 
@@ -225,11 +229,12 @@ export class PooledKey {
    * Books the end of a call. Returns the moment until which the whole budget must rest (a 429 concerns every key of a
    * quota group), or null. Only the success of a trial ends a probation and enables a refused key; one of a call leased
    * before never does. With `blame` on the request a time-out or a server's error is counted but does not speak against
-   * the key.
+   * the key; with `candidate` it is as if the call had been given up.
    */
-  settle(mark: LeaseMark, outcome: CallOutcome, blame: Blame, now: number): number | null {
+  settle(mark: LeaseMark, ended: CallOutcome, blame: Blame, now: number): number | null {
     this.#inFlight--;
-    this.counts.add(outcome.kind);
+    this.counts.add(ended.kind);
+    const outcome = blame === 'candidate' && OF_CANDIDATE.has(ended.kind) ? SAYS_NOTHING : ended;
     this.#endTrial(mark, outcome, now);
     const { circuit } = mark.circuit;
     // While the provider fails, failures say nothing about the key.

@@ -1,6 +1,6 @@
 import type { PooledKey } from './key.ts';
 import type { RefusalReason } from './pool.types.ts';
-import type { Waiter } from './waiters.ts';
+import { mayUse, type Waiter } from './waiters.ts';
 
 /** Why a lease is refused, as its requester is told. */
 export const REFUSAL_MESSAGES: Readonly<Record<RefusalReason, string>> = {
@@ -38,7 +38,7 @@ export function refusalOf(
   for (const key of keys) {
     if (key.disabled && !key.probeDue(now)) continue;
     enabled = true;
-    if (waiter.exclude.has(key.spec.name)) continue;
+    if (!mayUse(waiter, key.spec.name)) continue;
     wanted = true;
     down &&= !key.circuit.closed;
     // Only time brings a permit, so a deadline before the earliest one is known to be missed.

@@ -18,6 +18,8 @@ export interface LeaseOptions {
   readonly ticket: Ticket | null;
   /** The most its call may use, by its request. */
   readonly bound: CallTokens;
+  /** The model that is called. */
+  readonly model: string;
   readonly expiresAt: number;
 }
 
@@ -26,6 +28,7 @@ export class Lease {
   readonly key: PooledKey;
   readonly mark: LeaseMark;
   readonly bound: CallTokens;
+  readonly model: string;
   readonly expiresAt: number;
   readonly #ticket: Ticket | null;
   /** More than one when the key came to another budget meanwhile. */
@@ -34,10 +37,11 @@ export class Lease {
   #sentAt: number | null = null;
   #countedAt = 0;
 
-  constructor({ key, mark, windows, hold, ticket, bound, expiresAt }: LeaseOptions) {
+  constructor({ key, mark, windows, hold, ticket, bound, model, expiresAt }: LeaseOptions) {
     this.key = key;
     this.mark = mark;
     this.bound = bound;
+    this.model = model;
     this.expiresAt = expiresAt;
     this.#windows = [windows];
     this.#holds = [hold];
@@ -109,9 +113,9 @@ export class Lease {
 
 const countedAt = (sentAt: number, aheadMs: number): number => sentAt + Math.min(MOST_AHEAD_MS, aheadMs);
 
-/** The reply that grants a lease of this key. */
-export function grantOf(spec: KeySpec, leaseId: string, grantedAt: number, trial: boolean): LeaseGrant {
-  const { name: keyName, secret, baseUrl, model, responseFormat, maxOutputTokens, maxImages, extraBody } = spec;
+/** The reply that grants a lease of this key for a call to `model`. */
+export function grantOf(spec: KeySpec, model: string, leaseId: string, grantedAt: number, trial: boolean): LeaseGrant {
+  const { name: keyName, secret, baseUrl, responseFormat, maxOutputTokens, maxImages, extraBody } = spec;
   const access = { keyName, secret, baseUrl, model, responseFormat, maxOutputTokens, maxImages, extraBody };
   return { kind: 'granted', leaseId, ...access, grantedAt, trial };
 }

@@ -1,4 +1,5 @@
 import type { KeySpec } from './key-config.ts';
+import type { CalledModel } from './token-estimate.ts';
 import type { CallOutcome, CallOutcomeKind, UnreadReason } from './outcome.ts';
 
 /** The newest calls to one endpoint and model, by outcome. */
@@ -26,6 +27,8 @@ const RECENT = 20;
 const RECENT_MS = 600_000;
 const LONGEST_FAILURE = 160;
 const MOST_ADAPTATIONS = 16;
+/** More than keys have: 1,000 keys with a model each, and those of releases. */
+const MOST_MODELS = 2_000;
 
 interface Entry {
   readonly at: number;
@@ -48,14 +51,18 @@ const COUNTED: ReadonlySet<CallOutcomeKind> = new Set([
 export class ModelHistory {
   readonly #models = new Map<
     string,
-    { readonly entries: Entry[]; lastFailure: string | null; adaptations: readonly string[] }
+    CalledModel & { readonly entries: Entry[]; lastFailure: string | null; adaptations: readonly string[] }
   >();
 
   /** Books how a call ended. `adaptations`: how it differed from the plain one; null when that is not known. */
-  add(spec: KeySpec, outcome: CallOutcome, adaptations: readonly string[] | null, now: number): void {
-    const id = idOf(spec);
-    const known = this.#models.get(id) ?? { entries: [], lastFailure: null, adaptations: [] };
+  add(called: CalledModel, outcome: CallOutcome, adaptations: readonly string[] | null, now: number): void {
+    const id = idOf(called);
+    const { baseUrl, model } = called;
+    const known = this.#models.get(id) ?? { baseUrl, model, entries: [], lastFailure: null, adaptations: [] };
     this.#models.set(id, known);
+    // Models of no key: of releases that were tried out.
+    const [oldest] = this.#models.size > MOST_MODELS ? this.#models.keys() : [];
+    if (oldest !== undefined) this.#models.delete(oldest);
     if (adaptations !== null) known.adaptations = adaptations.slice(0, MOST_ADAPTATIONS);
     if (outcome.kind !== 'ok' && outcome.kind !== 'abandoned' && outcome.kind !== 'stepped-down')
       known.lastFailure = outcome.message.slice(0, LONGEST_FAILURE);
@@ -79,9 +86,12 @@ export class ModelHistory {
     for (const id of this.#models.keys()) if (!used.has(id)) this.#models.delete(id);
   }
 
+  /** Of the models of these keys, and of others that were called lately. */
   stats(specs: readonly KeySpec[], now: number): readonly ModelStats[] {
-    const first = new Map(specs.map((spec) => [idOf(spec), spec]));
-    return [...first].map(([id, { baseUrl, model }]) => {
+    const listed = new Map<string, CalledModel>(specs.map((spec) => [idOf(spec), spec]));
+    for (const [id, called] of this.#models)
+      if ((called.entries.at(-1)?.at ?? -Infinity) > now - RECENT_MS) listed.set(id, called);
+    return [...listed].map(([id, { baseUrl, model }]) => {
       const known = this.#models.get(id);
       const recent = (known?.entries ?? []).filter(({ at }) => at > now - RECENT_MS);
       const count = (test: (entry: Entry) => boolean): number => recent.filter(test).length;
@@ -101,4 +111,4 @@ export class ModelHistory {
   }
 }
 
-const idOf = ({ baseUrl, model }: KeySpec): string => `${baseUrl}\n${model}`;
+const idOf = ({ baseUrl, model }: CalledModel): string => `${baseUrl}\n${model}`;

@@ -1,6 +1,6 @@
 import type { PooledKey } from './key.ts';
 import type { TokenEstimates } from './token-estimate.ts';
-import type { Waiters } from './waiters.ts';
+import { mayUse, takesAny, type Waiters } from './waiters.ts';
 
 export interface NextChangeOptions {
   /** When the first lease expires; null: none is out. */
@@ -18,11 +18,12 @@ export function nextChangeAt({ expiresAt, waiters, keys, estimates, now }: NextC
   for (const waiter of waiters.inOrder()) {
     next = Math.min(next, waiter.deadline);
     // As in the pool's `advance`: waiters behind one that takes any key wait for it.
-    if (everyKeyBusy) continue;
-    everyKeyBusy = waiter.exclude.size === 0;
-    const tokensOf = estimates.tokensWith(waiter.tokens, now);
+    // A spare call is looked for at the next event: it is not worth a timer.
+    if (everyKeyBusy || waiter.spareOf !== null) continue;
+    everyKeyBusy = takesAny(waiter);
+    const tokensOf = estimates.tokensWith(waiter.tokens, now, waiter.model);
     for (const key of keys)
-      if (!waiter.exclude.has(key.spec.name)) next = Math.min(next, key.availableAt(now, tokensOf(key)) ?? Infinity);
+      if (mayUse(waiter, key.spec.name)) next = Math.min(next, key.availableAt(now, tokensOf(key)) ?? Infinity);
   }
   return next === Infinity ? null : next;
 }

@@ -67,7 +67,10 @@ export type KeyFault = 'bad-key' | 'arrears';
  */
 export type LimitKind = 'rate' | 'quota' | 'day' | 'ramp' | 'concurrency';
 
-/** The culprit of a failed call. A request that fails on two keys is to blame itself. */
-export type Blame = 'key' | 'request';
+/**
+ * The culprit of a failed call. A request that fails on two keys is to blame itself. `candidate`: the call was made for
+ * a release that is tried out, perhaps to another model, whose failures say nothing about the key or its provider.
+ */
+export type Blame = 'key' | 'request' | 'candidate';
 
 export type CallOutcomeKind = CallOutcome['kind'];

@@ -2,7 +2,7 @@ import { budgetOf } from './account.ts';
 import { Arrivals } from './arrivals.ts';
 import type { CircuitStats } from './circuit.ts';
 import { Circuits } from './circuits.ts';
-import { demandOf } from './demand.ts';
+import { demandOf, type KeyTest, waitingDemand } from './demand.ts';
 import type { KeyStrategy } from './key-config.schema.ts';
 import type { KeySpec } from './key-config.ts';
 import { KeyRoster } from './key-roster.ts';
@@ -30,11 +30,12 @@ import type {
 } from './pool.types.ts';
 import type { Demand, PermitGate } from './shared/gate.ts';
 import { nextChangeAt } from './next-change.ts';
+import { hasSpare, servesNow } from './spare.ts';
 import { supplyOf, type KeySupply } from './supply.ts';
 import { boundWith, TokenEstimates } from './token-estimate.ts';
 import { ASSUMED_CALL, type CallTokens } from './tokens.ts';
 import { leastGuardMs, TransitWays } from './transit-guard.ts';
-import { waiterOf, Waiters, type Waiter } from './waiters.ts';
+import { takesAny, waiterOf, Waiters, type Waiter } from './waiters.ts';
 
 /**
  * The key pool as a state machine: every call takes the time and returns whom to answer and when to wake up. It has no
@@ -82,7 +83,7 @@ export class KeyPool {
     this.#roster = new KeyRoster(settings.strategy);
     this.#waiters = new Waiters(settings.queueSize, settings.ageingMs);
     this.#setKeys(specs);
-    gate?.foresee?.((calls, now) => this.#demandOf(calls, ASSUMED_CALL, now));
+    gate?.foresee?.((calls, now) => this.#demandOf(now, calls, ASSUMED_CALL));
   }
 
   /**
@@ -141,7 +142,7 @@ export class KeyPool {
   /** Asks for a lease. The answer is in this step or a later one. */
   request(request: LeaseRequest, now: number): PoolStep {
     const waiter = waiterOf(request, now);
-    const refusal = this.#refusalOf(waiter, now) ?? this.#queue(waiter);
+    const refusal = this.#refusalOf(waiter, now) ?? this.#waiters.offer(waiter);
     return refusal === null
       ? this.advance(now)
       : { replies: [this.#refuse(waiter.id, refusal)], changes: [], wakeAt: this.#wakeAt(now) };
@@ -179,9 +180,10 @@ export class KeyPool {
     }
     this.#leases.delete(leaseId);
     const { key, mark } = lease;
-    this.#history.add(key.spec, outcome, adaptations, now);
+    const called = { baseUrl: key.spec.baseUrl, model: lease.model };
+    this.#history.add(called, outcome, adaptations, now);
     if (transit !== null) this.#arrivals.measured(lease, transit, now);
-    if (used !== null) this.#estimates.learn(key.spec, lease.bound, used, now);
+    if (used !== null) this.#estimates.learn(called, lease.bound, used, now);
     if (outcome.kind === 'abandoned' && lease.sentAt === null) lease.refund();
     else lease.over(used, this.#arrivals.aheadMs(lease, now), now);
     const group = this.#roster.groupOf(key);
@@ -211,7 +213,7 @@ export class KeyPool {
       if (refusal === null && grant === null) {
         // Waiters behind may want a key that this one excludes. When it excludes none, nobody else can be served
         // either. A call of fewer tokens could be, but shall not: else one that needs many would wait for ever.
-        everyKeyBusy ||= waiter.exclude.size === 0;
+        everyKeyBusy ||= takesAny(waiter);
         continue;
       }
       this.#waiters.remove(waiter);
@@ -224,13 +226,13 @@ export class KeyPool {
 
   /** Leases that could be given now if the gate permitted them: for each budget the number that would be taken. */
   demand(now: number): readonly Demand[] {
-    const [first] = this.#waiters.inOrder();
-    return first === undefined ? [] : this.#demandOf(this.#waiters.size, first.tokens, now);
+    const mayBeServed = (waiter: Waiter): boolean => this.#mayBeServed(waiter, now);
+    return waitingDemand(this.#waiters, mayBeServed, (...calls) => this.#demandOf(now, ...calls));
   }
 
-  /** The calls that the keys allow now, of `answerMs` each. */
-  supply(answerMs: number, now: number): KeySupply {
-    return supplyOf(this.#roster.keys, { guardMs: leastGuardMs(this.#settings.guardMs), answerMs, now });
+  /** The calls that the keys allow now, of `answerMs` each. `only`: the names of those that may serve; default all. */
+  supply(answerMs: number, now: number, only?: readonly string[]): KeySupply {
+    return supplyOf(this.#roster.keys, { guardMs: leastGuardMs(this.#settings.guardMs), answerMs, only, now });
   }
 
   stats(now: number): KeyPoolStats {
@@ -276,9 +278,10 @@ export class KeyPool {
     for (const lease of this.#leases.values()) lease.moved(left, entered);
   }
 
-  #demandOf(waiting: number, bound: CallTokens, now: number): readonly Demand[] {
+  #demandOf(now: number, waiting: number, bound: CallTokens, usable?: KeyTest): readonly Demand[] {
     return demandOf({
       waiting,
+      usable,
       roster: this.#roster,
       gate: this.#gate,
       tokensWith: this.#estimates.tokensWith(bound, now),
@@ -302,33 +305,33 @@ export class KeyPool {
     return { found: key !== undefined, step: this.advance(now) };
   }
 
-  /** Null when it waits from now on. */
-  #queue(waiter: Waiter): RefusalReason | null {
-    if (this.#waiters.has(waiter.id)) return 'duplicate';
-    return this.#waiters.add(waiter) ? null : 'queue-full';
-  }
-
   /** Why this waiter cannot be served at all; null when it can or may be. */
   #refusalOf(waiter: Waiter, now: number): RefusalReason | null {
-    return refusalOf(waiter, this.#roster.keys, this.#estimates.tokensWith(waiter.tokens, now), now);
+    return refusalOf(waiter, this.#roster.keys, this.#estimates.tokensWith(waiter.tokens, now, waiter.model), now);
+  }
+
+  /** A request for a spare call waits behind all others, and for room that nobody misses. */
+  #mayBeServed({ spareOf: sharers }: Waiter, now: number): boolean {
+    const guardMs = leastGuardMs(this.#settings.guardMs);
+    return sharers === null || (!this.#waiters.pressing && hasSpare(this.#roster.keys, { sharers, guardMs, now }));
   }
 
   #grant(waiter: Waiter, now: number): LeaseGrant | null {
-    const tokensWith = this.#estimates.tokensWith(waiter.tokens, now);
-    const isFree = (key: PooledKey): boolean =>
-      !waiter.exclude.has(key.spec.name) && (key.availableAt(now, tokensWith(key)) ?? Infinity) <= now;
-    const key = this.#roster.choose(isFree, now);
+    if (!this.#mayBeServed(waiter, now)) return null;
+    const tokensWith = this.#estimates.tokensWith(waiter.tokens, now, waiter.model);
+    const key = this.#roster.choose((one) => servesNow(one, waiter, tokensWith(one), now), now);
     if (key === undefined) return null;
     const mark = key.lease(now);
     this.#roster.leased(key);
     const leaseId = `${this.#leasePrefix}-${(this.#granted += 1)}`;
     const ticket = this.#gate?.take(key.budget, now, tokensWith(key)) ?? null;
     const bound = boundWith(waiter.tokens, key.spec);
+    const model = waiter.model ?? key.spec.model;
     // Reserved without a limit, too: a limit that is set later then knows the minute before.
-    const hold = key.spending.tokens.reserve(this.#estimates.most(key.spec, bound, now));
+    const hold = key.spending.tokens.reserve(this.#estimates.most(key.spec, bound, now, model));
     const expiresAt = now + this.#settings.leaseMs;
-    this.#leases.set(leaseId, new Lease({ key, mark, windows: key.windows, hold, ticket, bound, expiresAt }));
-    return grantOf(key.spec, leaseId, now, mark.trial || mark.circuit.trial);
+    this.#leases.set(leaseId, new Lease({ key, mark, windows: key.windows, hold, ticket, bound, model, expiresAt }));
+    return grantOf(key.spec, model, leaseId, now, mark.trial || mark.circuit.trial);
   }
 
   #refuse(waiterId: string, reason: RefusalReason): { waiterId: string; reply: LeaseReply } {

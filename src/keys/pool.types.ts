@@ -51,6 +51,15 @@ export interface LeaseRequest {
    * Bound of the call's tokens; default {@link ASSUMED_CALL}. Reserved under `tpm_limit`, less where experience allows.
    */
   readonly tokens?: CallTokens;
+  /** The model of the call; default: the key's own. */
+  readonly model?: string;
+  /** Names of the keys that may serve; default: any. */
+  readonly only?: readonly string[];
+  /**
+   * The call is made only if nobody misses it: while no other request waits and the keys have room for more, see
+   * {@link hasSpare}. The number of schedulers that share the keys, from 1. Default: an ordinary request.
+   */
+  readonly spareOf?: number;
 }
 
 /**

@@ -10,17 +10,22 @@ export interface KeySupply {
   readonly keys: readonly string[];
 }
 
+export interface SupplyOptions {
+  /** The least time that a window keeps every call longer than its span. */
+  readonly guardMs: number;
+  /** How long a call is in flight. */
+  readonly answerMs: number;
+  /** Names of the keys that may serve; default all. */
+  readonly only?: readonly string[] | undefined;
+  readonly now: number;
+}
+
 /**
  * The calls a second that the budgets of the usable keys allow in the long run: those of keys that are wanted, not
  * refused, not resting and whose provider answers. A key that rests gives nothing until its rest is over. Pure.
- *
- * @param guardMs the least time that a window keeps every call longer than its span
- * @param answerMs how long a call is in flight
  */
-export function supplyOf(
-  keys: readonly PooledKey[],
-  { guardMs, answerMs, now }: { readonly guardMs: number; readonly answerMs: number; readonly now: number },
-): KeySupply {
+export function supplyOf(allKeys: readonly PooledKey[], { guardMs, answerMs, only, now }: SupplyOptions): KeySupply {
+  const keys = only === undefined ? allKeys : allKeys.filter(({ spec }) => only.includes(spec.name));
   if (!keys.some((key) => key.wanted)) return { perSecond: null, keys: [] };
   const usable = keys.filter((key) => !key.disabled && key.circuit.closed && key.rest.until <= now);
   const budgets = new Map<string, number>();

@@ -2,6 +2,9 @@ import { DEFAULT_OUTPUT_TOKENS } from './key-config.schema.ts';
 import type { KeySpec } from './key-config.ts';
 import type { CallTokens } from './tokens.ts';
 
+/** A model at its endpoint. */
+export type CalledModel = Pick<KeySpec, 'baseUrl' | 'model'>;
+
 /** The bound of a call with this key, whose answers may be longer or shorter than the default. */
 export const boundWith = (asked: CallTokens, { maxOutputTokens }: Pick<KeySpec, 'maxOutputTokens'>): CallTokens => ({
   prompt: asked.prompt,
@@ -11,6 +14,8 @@ export const boundWith = (asked: CallTokens, { maxOutputTokens }: Pick<KeySpec, 
 const BUCKET_MS = 60_000;
 const BUCKETS = 10;
 const ENOUGH = 20;
+/** More than keys have: 1,000 keys with a model each, and those of releases. */
+const MOST_MODELS = 2_000;
 /** The densest prompt to come may be somewhat denser than the densest seen. */
 const MARGIN = 1.1;
 
@@ -31,31 +36,23 @@ interface Bucket {
 export class TokenEstimates {
   readonly #models = new Map<string, Bucket[]>();
   /** Shares worked out since the last call, for the minute they are good for. */
-  readonly #shares = new Map<KeySpec, Shares>();
+  readonly #shares = new Map<KeySpec, Map<string, Shares>>();
 
-  /** Tokens that a call within `bound` takes at most, by experience. */
-  most(spec: KeySpec, bound: CallTokens, now: number): number {
-    const minute = Math.floor(now / BUCKET_MS);
-    let shares = this.#shares.get(spec);
-    if (shares?.minute !== minute) {
-      shares = sharesOf(
-        (this.#models.get(modelOf(spec)) ?? []).filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS),
-        minute,
-      );
-      this.#shares.set(spec, shares);
-    }
+  /** Tokens that a call to `model`, by default the key's own, takes at most within `bound`, by experience. */
+  most(spec: KeySpec, bound: CallTokens, now: number, model: string | null = null): number {
+    const shares = this.#sharesOf(spec, model ?? spec.model, now);
     return Math.max(1, Math.ceil(bound.prompt * shares.prompt + bound.completion * shares.completion));
   }
 
   /** Tokens that count against a key's limit for a call within `bound`; 0 for a key without a limit. */
-  tokensWith(bound: CallTokens, now: number): (key: { readonly spec: KeySpec }) => number {
-    return ({ spec }) => (spec.tpmLimit === null ? 0 : this.most(spec, boundWith(bound, spec), now));
+  tokensWith(bound: CallTokens, now: number, model: string | null = null): (key: { readonly spec: KeySpec }) => number {
+    return ({ spec }) => (spec.tpmLimit === null ? 0 : this.most(spec, boundWith(bound, spec), now, model));
   }
 
-  /** Learns from the real tokens of a call within `bound`. */
-  learn(spec: KeySpec, bound: CallTokens, used: CallTokens, now: number): void {
+  /** Learns from the real tokens of a call to this model within `bound`. */
+  learn(called: CalledModel, bound: CallTokens, used: CallTokens, now: number): void {
     this.#shares.clear();
-    const model = modelOf(spec);
+    const model = modelOf(called);
     const buckets = this.#models.get(model) ?? [];
     const from = Math.floor(now / BUCKET_MS) * BUCKET_MS;
     const newest = buckets.at(-1);
@@ -64,6 +61,9 @@ export class TokenEstimates {
     bucket.completion = Math.max(bucket.completion, used.completion / Math.max(1, bound.completion));
     bucket.count++;
     if (bucket !== newest) this.#models.set(model, [...buckets.slice(1 - BUCKETS), bucket]);
+    // Models of no key: of releases that were tried out.
+    const [oldest] = this.#models.size > MOST_MODELS ? this.#models.keys() : [];
+    if (oldest !== undefined) this.#models.delete(oldest);
   }
 
   /** Forgets models that no key uses any more. */
@@ -71,6 +71,21 @@ export class TokenEstimates {
     this.#shares.clear();
     const used = new Set(specs.map(modelOf));
     for (const model of this.#models.keys()) if (!used.has(model)) this.#models.delete(model);
+  }
+
+  #sharesOf(spec: KeySpec, model: string, now: number): Shares {
+    const minute = Math.floor(now / BUCKET_MS);
+    const ofKey = this.#shares.get(spec) ?? new Map<string, Shares>();
+    this.#shares.set(spec, ofKey);
+    const known = ofKey.get(model);
+    if (known?.minute === minute) return known;
+    const buckets = this.#models.get(modelOf({ baseUrl: spec.baseUrl, model })) ?? [];
+    const shares = sharesOf(
+      buckets.filter((bucket) => bucket.from > now - BUCKETS * BUCKET_MS),
+      minute,
+    );
+    ofKey.set(model, shares);
+    return shares;
   }
 }
 
@@ -90,4 +105,4 @@ function sharesOf(recent: readonly Bucket[], minute: number): Shares {
   };
 }
 
-const modelOf = (spec: KeySpec): string => `${spec.baseUrl} ${spec.model}`;
+const modelOf = ({ baseUrl, model }: CalledModel): string => `${baseUrl} ${model}`;

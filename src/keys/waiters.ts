@@ -9,6 +9,12 @@ export interface Waiter {
   readonly priority: Priority;
   /** Names of the keys it does not want. */
   readonly exclude: ReadonlySet<string>;
+  /** Names of the keys that may serve it; null: any. */
+  readonly only: ReadonlySet<string> | null;
+  /** The model of its call; null: the key's own. */
+  readonly model: string | null;
+  /** Of a request that waits behind all others, see {@link LeaseRequest.spareOf}; else null. */
+  readonly spareOf: number | null;
   /** Epoch ms after which it no longer wants one. */
   readonly deadline: number;
   readonly since: number;
@@ -20,10 +26,21 @@ export const waiterOf = (request: LeaseRequest, now: number): Waiter => ({
   id: request.waiterId,
   priority: request.priority,
   exclude: new Set(request.exclude),
+  only: request.only === undefined ? null : new Set(request.only),
+  model: request.model ?? null,
+  spareOf: request.spareOf ?? null,
   deadline: request.deadline,
   since: now,
   tokens: request.tokens ?? ASSUMED_CALL,
 });
+
+/** Whether the key of this name may serve it. */
+export const mayUse = ({ exclude, only }: Waiter, keyName: string): boolean =>
+  !exclude.has(keyName) && (only === null || only.has(keyName));
+
+/** Any key can serve it: while it waits, nobody behind it can be served either. */
+export const takesAny = ({ exclude, only, spareOf }: Waiter): boolean =>
+  exclude.size === 0 && only === null && spareOf === null;
 
 /**
  * A bounded queue served by priority, first in first out inside a level, with ageing: a waiter gains one level in each
@@ -38,6 +55,8 @@ export class Waiters {
     PRIORITIES_URGENT_FIRST.map((priority) => [priority, new Map()]),
   );
   #size = 0;
+  /** Requests that name or exclude keys. */
+  readonly #choosy = new Set<Waiter>();
 
   constructor(capacity: number, ageingMs: number) {
     this.#capacity = capacity;
@@ -52,6 +71,17 @@ export class Waiters {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Requests that name or exclude keys, oldest first. */
+  get choosy(): ReadonlySet<Waiter> {
+    return this.#choosy;
+  }
+
+  /** A request waits that is not content with a spare call. */
+  get pressing(): boolean {
+    for (const { spareOf } of this.#choosy) if (spareOf === null) return true;
+    return this.#size > this.#choosy.size;
   }
 
   sizeOf(priority: Priority): number {
@@ -70,17 +100,25 @@ export class Waiters {
     return undefined;
   }
 
+  /** Adds it, or says why not: null when it waits from now on. */
+  offer(waiter: Waiter): 'duplicate' | 'queue-full' | null {
+    if (this.has(waiter.id)) return 'duplicate';
+    return this.add(waiter) ? null : 'queue-full';
+  }
+
   /** False when the queue is full or the id waits already. */
   add(waiter: Waiter): boolean {
     if (this.#size >= this.#capacity || this.has(waiter.id)) return false;
     this.#levels.get(waiter.priority)?.set(waiter.id, waiter);
     this.#size++;
+    if (!takesAny(waiter)) this.#choosy.add(waiter);
     return true;
   }
 
   remove(waiter: Waiter): boolean {
     const removed = this.#levels.get(waiter.priority)?.delete(waiter.id) ?? false;
     if (removed) this.#size--;
+    this.#choosy.delete(waiter);
     return removed;
   }
 

@@ -11,7 +11,7 @@ export interface Budget {
 }
 
 /** The part of a record that is not known at the arrival. */
-type Learnt = Pick<RecordedCall, 'status' | 'bytes' | 'ms' | 'tokens' | 'promptTokens' | 'pictures'>;
+type Learnt = Pick<RecordedCall, 'status' | 'bytes' | 'ms' | 'tokens' | 'promptTokens' | 'pictures' | 'model'>;
 
 /** The newest 100,000 calls, in the order of their arrival. */
 export class CallRecord {
@@ -19,7 +19,7 @@ export class CallRecord {
 
   /** Records an arrival. Returns a function that adds the facts learnt later. */
   add(call: Omit<RecordedCall, keyof Learnt>): (learnt: Partial<Learnt>) => void {
-    const entry = { ...call, status: 0, bytes: 0, ms: null, tokens: 0, promptTokens: 0, pictures: 0 };
+    const entry = { ...call, status: 0, bytes: 0, ms: null, tokens: 0, promptTokens: 0, pictures: 0, model: '' };
     this.#calls.push(entry);
     if (this.#calls.length > MOST_CALLS) this.#calls.shift();
     return (learnt) => void Object.assign(entry, learnt);

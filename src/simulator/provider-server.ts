@@ -148,7 +148,7 @@ class Simulator {
     const read = await readChatRequest(body).catch(badRequestOnly);
     if (read instanceof BadRequest) return sendError(response, 400, 'invalid_request', read.message, {}, read.param);
     const { chat } = read;
-    if (chat.model !== this.#model)
+    if (chat.model !== this.#model && this.#options.otherModels?.includes(chat.model) !== true)
       return sendError(response, 404, 'model_not_found', `The model ${chat.model} does not exist.`, {}, 'model');
     return this.#answer({ key, at, read, response, onUse });
   }
@@ -161,17 +161,17 @@ class Simulator {
     const refused = fault === null ? null : sendFault(response, fault, chat);
     if (refused !== null) return refused;
     const prompt = textOf(chat);
-    const answer = this.#options.answerTo?.(chat) ?? simulateAnswer(prompt, this.#seed ^ hashText(this.#model));
+    const answer = this.#options.answerTo?.(chat) ?? simulateAnswer(prompt, this.#seed ^ hashText(chat.model));
     const text = modelText(answer, behaviour?.kind ?? null, wantsWrapper(chat));
     const promptTokens = pictures.reduce((sum, size) => sum + pictureTokens(size), textTokens(prompt));
     const tokens = promptTokens + textTokens(text ?? '');
-    onUse({ tokens, promptTokens, pictures: pictures.length });
+    onUse({ tokens, promptTokens, pictures: pictures.length, model: chat.model });
     const tokensWait = this.#countTokens(key, at, tokens);
     if (tokensWait > 0) return sendLimited(response, key.budget.name, tokensWait);
     if (behaviour?.kind === 'no-formats' && chat.response_format !== undefined)
       return sendNoFormat(response, chat.response_format.type);
     if (!(await this.#think(behaviour, response))) return 0;
-    const completion = completionBody({ id: this.#calls + 1, model: this.#model, text, promptTokens });
+    const completion = completionBody({ id: this.#calls + 1, model: chat.model, text, promptTokens });
     if (sendWrapped(response, fault, chat, completion, answer)) {
       this.#calls += 1;
       return 200;
@@ -237,7 +237,7 @@ interface ReadCall extends Pick<Arrived, 'at' | 'key' | 'response'> {
   /** Null when it is too large. */
   readonly body: Buffer | null;
   /** Told of the request's pictures and tokens. */
-  readonly onUse: (used: Pick<RecordedCall, 'tokens' | 'promptTokens' | 'pictures'>) => void;
+  readonly onUse: (used: Pick<RecordedCall, 'tokens' | 'promptTokens' | 'pictures' | 'model'>) => void;
 }
 
 /** A call that the limits of calls let in. */

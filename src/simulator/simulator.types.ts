@@ -65,8 +65,10 @@ export interface SimulatorOptions {
   /** Default 0: any free port. */
   readonly port?: number;
   readonly keys: readonly SimulatedKey[];
-  /** The one model it has. Default `sim-vl`. */
+  /** The model that its entries for a key file name. Default `sim-vl`. */
   readonly model?: string;
+  /** Further models that it has; their answers differ from those of the first. Default none. */
+  readonly otherModels?: readonly string[];
   /** The same seed and requests give the same answers and delays. Default 1. */
   readonly seed?: number;
   /** Delay of answers, log-normal or evenly spread between two bounds. Default none. */
@@ -104,6 +106,8 @@ export interface RecordedCall {
   readonly promptTokens: number;
   /** Pictures of the request. */
   readonly pictures: number;
+  /** The model that it asked for; '' until the body is read, or if it cannot be. */
+  readonly model: string;
 }
 
 /** A window with more calls, or tokens, than the limit allows. */

@@ -117,6 +117,11 @@ export class UsageLedger {
     return [...this.#rows.values()];
   }
 
+  /** Cost per day of all nodes; null: no bound. */
+  get dailyBudget(): number | null {
+    return this.#options.dailyBudget();
+  }
+
   /** Cost of the present day, all nodes together. */
   get spent(): number {
     this.#startDay();
@@ -128,7 +133,7 @@ export class UsageLedger {
    * that are not known here yet.
    */
   allows(): boolean {
-    const budget = this.#options.dailyBudget();
+    const budget = this.dailyBudget;
     return budget === null || this.spent < budget;
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { assessByModel, type AssessContext } from '../../src/actors/scheduler/assess.ts';
 import type { AdmissionReply } from '../../src/actors/scheduler/admission.ts';
+import { JudgingWays, NOTHING_IN_FORCE } from '../../src/actors/scheduler/judging-ways.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import type { Blame, CallOutcome } from '../../src/keys/outcome.ts';
 import type { PromptSection } from '../../src/keys/key-config.schema.ts';
@@ -9,6 +10,7 @@ import type { VlmReply, VlmRequest } from '../../src/llm/client.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
 import { sleep } from '../../src/runtime/clock.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
+import { incident } from './incidents.ts';
 import { makeTask, plainTask } from './assessment-task.ts';
 
 export type Failure = Exclude<CallOutcome, { kind: 'ok' }>;
@@ -21,20 +23,24 @@ export const answered = (riskLevel: 'high' | 'none' | 'unknown' = 'high'): VlmRe
 });
 export const failed = (failure: Failure): VlmReply => ({ ok: false, failure, promptTokens: 5, completionTokens: 1 });
 export const TIMEOUT: Failure = { kind: 'timeout', message: 'no answer' };
-/** A person close to a car that comes fast. */
-export const DANGER = (expiresAt?: number) =>
-  makeTask(
+/** A group in which a collision of high severity was measured. */
+export const DANGER = (expiresAt?: number) => ({
+  ...makeTask(
     [
       { class: 'person', at: [100, 100, 30, 80], velocity: [0, 0] },
       { class: 'car', at: [140, 100, 90, 60], velocity: [-400, 0] },
     ],
     expiresAt === undefined ? {} : { expiresAt },
-  );
+  ),
+  incidents: [incident({ objects: [10, 11] })],
+});
 export const refused = (reason: RefusalReason): LeaseReply => ({
   kind: 'refused',
   reason,
   message: `because ${reason}`,
 });
+
+const AS_CONFIGURED = new JudgingWays(NOTHING_IN_FORCE);
 
 interface World {
   /** Replies of the provider, in order; the call takes a second each. */
@@ -47,6 +53,8 @@ interface World {
   /** Pictures of earlier frames by their ids; any other is gone. */
   readonly earlier?: Readonly<Record<string, Uint8Array | 'hangs'>>;
   readonly prompts?: PromptSection;
+  readonly way?: AssessContext['way'];
+  readonly onJudged?: AssessContext['onJudged'];
   readonly maxRetries?: number;
   /** Replies of the admission, in order; then `go`. */
   readonly admissions?: AdmissionReply[];
@@ -100,6 +108,8 @@ export function makeWorld(world: World) {
     clock,
     language: 'en',
     prompts: world.prompts ?? { kinds: {} },
+    way: world.way ?? (() => AS_CONFIGURED.of(plainTask())),
+    ...(world.onJudged === undefined ? {} : { onJudged: world.onJudged }),
     timeoutMs: 35_000,
     maxRetries: world.maxRetries ?? 2,
     hedge: null,
@@ -174,11 +184,16 @@ export async function assess(world: World, task = plainTask()) {
   return { result, seen, task };
 }
 
-/** The wait counts from the frame's time, a moment apart from the clock of the test. */
+/** Without times that are a moment apart from the clock of the test: the wait, and when each lease was asked for. */
 export function withoutWait(result: AssessmentResult | null) {
-  const { waitMs, ...metadata } = result?.metadata ?? {};
+  const { waitMs, calls, ...metadata } = result?.metadata ?? {};
   assert.ok(waitMs !== undefined && waitMs < 60_000);
-  return metadata;
+  if (calls === undefined) return metadata;
+  const timeless = calls.map(({ leaseAskedAt, ...call }) => {
+    assert.ok(leaseAskedAt !== undefined);
+    return call;
+  });
+  return { ...metadata, calls: timeless };
 }
 
 /** A call that was sent as soon as its lease was there, and took a second. */

@@ -6,6 +6,8 @@ import { SCHEDULER, schedulerSettings } from '../../src/actors/scheduler/schedul
 import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import { createVlmClient } from '../../src/llm/client.ts';
+import type { ReleaseOutcome } from '../../src/messages/release.ts';
+import type { ReleasesInForce } from '../../src/releases/releases.types.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
@@ -23,7 +25,12 @@ import { memoryLog } from './log.ts';
 const GUARD_MS = 300;
 
 /** Scheduler and key pool as they ship, over a simulated provider; all ended after the test. */
-export async function startScheduler(t: TestContext, simulator: SimulatorOptions, scheduler: object = {}) {
+export async function startScheduler(
+  t: Pick<TestContext, 'after'>,
+  simulator: SimulatorOptions,
+  scheduler: object = {},
+  releases?: ReleasesInForce,
+) {
   const sim = await startProviderSimulator(simulator);
   const log = memoryLog();
   const bus = new FakeTaskBus(systemClock);
@@ -31,12 +38,15 @@ export async function startScheduler(t: TestContext, simulator: SimulatorOptions
     { scheduler: { transit_guard_ms: GUARD_MS, ...scheduler }, api_keys: sim.keyEntries() },
     {},
   );
+  const outcomes: ReleaseOutcome[] = [];
   const init = {
     bus,
     images: new FakeImages(await makeJpeg()),
     vlm: createVlmClient(),
     language: 'en' as const,
     settings: schedulerSettings(config.scheduler),
+    ...(releases === undefined ? {} : { releases }),
+    releaseOutcomes: { tell: (outcome: ReleaseOutcome) => void outcomes.push(outcome) },
     metrics: { llmCall: () => undefined, assessment: () => undefined, shed: () => undefined },
   };
   const memory = new LimitMemory();
@@ -51,7 +61,7 @@ export async function startScheduler(t: TestContext, simulator: SimulatorOptions
     await system.stop();
     await sim.close();
   });
-  return { sim, bus, log, stats, pool, keys: config.keys };
+  return { sim, bus, log, stats, pool, outcomes, keys: config.keys };
 }
 
 /** Tasks of all priorities, of four cameras. */

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
 import { keyPoolActor } from '../../src/actors/key-pool.ts';
 import { schedulerActor } from '../../src/actors/scheduler/scheduler.ts';
-import { SCHEDULER, schedulerSettings, type SchedulerStats } from '../../src/actors/scheduler/scheduler.types.ts';
+import { NOTHING_IN_FORCE } from '../../src/actors/scheduler/judging-ways.ts';
+import {
+  type CallUsage,
+  SCHEDULER,
+  schedulerSettings,
+  type SchedulerStats,
+} from '../../src/actors/scheduler/scheduler.types.ts';
 import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import type { VlmClient, VlmReply, VlmRequest } from '../../src/llm/client.ts';
+import { ReleaseOutcome } from '../../src/messages/release.ts';
+import type { ReleasesInForce } from '../../src/releases/releases.types.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { type MetricSink, NO_METRICS } from '../../src/runtime/metric-sink.ts';
 import { startSystem } from '../../src/runtime/system.ts';
@@ -81,6 +89,7 @@ interface Setup {
   readonly cost?: number;
   /** Schedulers that share bus and keys; default 1. */
   readonly schedulers?: number;
+  readonly releases?: ReleasesInForce;
 }
 
 /** A scheduler and a key pool with fakes around them, on a clock moved by hand. */
@@ -91,6 +100,7 @@ export async function startedScheduler({
   scheduler = {},
   cost = 0,
   schedulers = 1,
+  releases = NOTHING_IN_FORCE,
 }: Setup = {}) {
   const clock = new ManualClock(Date.now());
   const log = memoryLog();
@@ -106,26 +116,43 @@ export async function startedScheduler({
     outcomes: [] as string[],
     shed: [] as string[],
     usage: [] as string[],
+    shadow: [] as string[],
     sends: 0,
+    /** By model, key and token type; traces of the calls' latencies. */
+    named: [] as string[],
+    traces: [] as (string | undefined)[],
   };
+  const outcomes: ReleaseOutcome[] = [];
+  const used: CallUsage[] = [];
   const init = {
     bus,
     images,
     vlm: rules ? null : vlm,
     language: 'en' as const,
     settings: schedulerSettings(config.scheduler),
-    usage: { record: () => cost },
+    usage: {
+      record: (call: CallUsage) => {
+        used.push(call);
+        return cost;
+      },
+    },
+    releases,
+    releaseOutcomes: { tell: (outcome: ReleaseOutcome) => void outcomes.push(ReleaseOutcome.parse(outcome)) },
   };
   const sink: MetricSink = {
     ...NO_METRICS,
-    observe: (name) => {
+    observe: (name, _, traceId) => {
+      if (name === 'llm_latency_seconds') metrics.traces.push(traceId);
       if (name === 'call_send_delay_seconds') metrics.sends += 1;
     },
     inc: (name, by, labels = {}) => {
       if (name === 'llm_calls_total') metrics.llm.push(labels['status'] ?? '');
       if (name === 'assessments_total') metrics.outcomes.push(labels['outcome'] ?? '');
       if (name === 'llm_tokens_total') metrics.usage.push(`${labels['key']} ${labels['kind']} ${by}`);
+      if (name === 'llm_requests_total' || name === 'llm_token_usage_total')
+        metrics.named.push(Object.values(labels).join(' '));
       if (name === 'llm_cost_total') metrics.usage.push(`${labels['key']} cost ${by}`);
+      if (name === 'shadow_calls_total') metrics.shadow.push(labels['outcome'] ?? '');
       if (name === 'shed_total') metrics.shed.push([labels['camera_id'], labels['what'], labels['reason']].join(' '));
     },
   };
@@ -151,5 +178,5 @@ export async function startedScheduler({
     for (let i = 0; i < 100 && !over; i++) await clock.advance(100);
     await stopping;
   };
-  return { clock, log, bus, images, vlm, metrics, system, stats, task, question, stop };
+  return { clock, log, bus, images, vlm, metrics, outcomes, used, system, stats, task, question, stop };
 }

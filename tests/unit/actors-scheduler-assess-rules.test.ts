@@ -28,7 +28,7 @@ describe('assessing one task without a usable answer of the model', () => {
         riskLevel: result?.results[0]?.riskLevel,
         measured: result?.results[0]?.disputed?.measured,
       },
-      { source: 'vlm', riskLevel: 'medium', measured: 'high' },
+      { source: 'vlm', riskLevel: 'high', measured: 'high' },
     );
     const unknown = (await assess({ replies: [answered('unknown')] }, DANGER())).result;
     assert.deepEqual(

@@ -269,11 +269,26 @@ describe('the tally of questions and calls', () => {
         calls: outcomesOf.map((outcome) => ({ apiKeyId: 'k', outcome, leaseMs: 0, sendMs: 0, modelMs: 1, parseMs: 0 })),
       },
     });
-    for (let index = 0; index < 4; index += 1) tally.called(T);
+    for (const camera of ['a', 'b', 'b', 'b']) tally.called(camera, T);
     tally.ended(result('timeout', 'ok'), { key: 'a g1', frameAt: T + 5 }, T);
     tally.ended(result('ok'), { key: 'a g1', frameAt: T }, T);
     tally.ended(result('ok'), null, T);
-    assert.deepEqual(tally.calls(T + 30_000), { used: 4, wasted: 2, used_last_minute: 4, wasted_last_minute: 2 });
-    assert.deepEqual(tally.calls(T + 61_000), { used: 4, wasted: 2, used_last_minute: 0, wasted_last_minute: 0 });
+    assert.deepEqual(tally.calls(T + 30_000), {
+      used: 4,
+      wasted: 2,
+      used_last_minute: 4,
+      wasted_last_minute: 2,
+      by_camera: [
+        { camera_id: 'b', calls: 3 },
+        { camera_id: 'a', calls: 1 },
+      ],
+    });
+    assert.deepEqual(tally.calls(T + 61_000), {
+      used: 4,
+      wasted: 2,
+      used_last_minute: 0,
+      wasted_last_minute: 0,
+      by_camera: [],
+    });
   });
 });

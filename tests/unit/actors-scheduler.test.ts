@@ -4,7 +4,7 @@ import { KEY_POOL } from '../../src/actors/key-pool.ts';
 import { SCHEDULER, schedulerSettings } from '../../src/actors/scheduler/scheduler.types.ts';
 import { parseKeyConfig } from '../../src/keys/key-config.ts';
 import { AssessmentResult } from '../../src/messages/assessment.ts';
-import { settle } from '../../src/runtime/testing/manual-clock.ts';
+import { spanIdOf } from '../../src/messages/trace-context.ts';
 import { GOOD, startedScheduler } from '../support/scheduler.ts';
 
 describe('the scheduler', () => {
@@ -25,7 +25,12 @@ describe('the scheduler', () => {
       {
         subject: 'risk-assessment-results.cam-1',
         id: one.taskId,
-        trace: { traceId: one.traceId, cameraId: 'cam-1', requestId: one.requestId },
+        trace: {
+          traceId: one.traceId,
+          cameraId: 'cam-1',
+          requestId: one.requestId,
+          spanId: spanIdOf(one.traceId, 'task', one.taskId),
+        },
       },
     );
     assert.deepEqual(bus.settlements(one), ['ack']);
@@ -43,9 +48,17 @@ describe('the scheduler', () => {
   it('counts the tokens and the cost of each call by its key', async (t) => {
     const { clock, bus, metrics, task, stop } = await startedScheduler({ cost: 0.5 });
     t.after(() => stop());
-    bus.add(task());
+    const one = task();
+    bus.add(one);
     await clock.advance(1_100);
     assert.deepEqual(metrics.usage, ['k1 prompt 1', 'k1 completion 1', 'k1 cost 0.5']);
+    assert.deepEqual(
+      metrics.named.map((text) => text.split(' ').slice(1).join(' ')).toSorted(),
+      ['completion', 'k1 success', 'prompt'],
+      'by the model',
+    );
+    assert.equal(new Set(metrics.named.map((text) => text.split(' ')[0])).size, 1);
+    assert.deepEqual(metrics.traces, [one.traceId]);
   });
 
   it('judges by rules without keys, marked so, without a call or a picture', async (t) => {
@@ -275,54 +288,6 @@ describe('the scheduler', () => {
     );
     assert.equal(settled.at(-1)?.reason, 'its handling failed 10 times: refused');
     assert.equal(log.lines.filter((line) => line.level === 'error').length, 9, 'one for each redelivery');
-  });
-
-  it('at a stop hands waiting tasks back at once, lets calls finish for a while, then hands theirs back', async () => {
-    const { clock, bus, vlm, system, task } = await startedScheduler({
-      byHand: true,
-      keys: [{ qps_limit: 2, rpm_limit: 1000 }],
-      scheduler: { max_concurrent_tasks: 3 },
-    });
-    const [quick, slow, noKey, ready] = [task(), task(), task(), task({ priority: 2 })];
-    bus.add(quick, slow, noKey);
-    await clock.advance(50);
-    bus.add(ready);
-    await clock.advance(50);
-    assert.equal(vlm.open.length, 2);
-    let over = false;
-    const stopping = system.stop().then(() => (over = true));
-    await settle();
-    assert.deepEqual(
-      { ready: bus.settlements(ready), noKey: bus.settlements(noKey) },
-      { ready: ['nak'], noKey: ['nak'] },
-    );
-    vlm.open.find((one) => one.request.traceId === quick.traceId)?.finish(GOOD);
-    await clock.advance(100);
-    assert.deepEqual(
-      { quick: bus.settlements(quick), slow: bus.settlements(slow), over },
-      { quick: ['ack'], slow: [], over: false },
-    );
-    await clock.advance(3_000);
-    await stopping;
-    assert.deepEqual({ settlements: bus.settlements(slow), open: vlm.open.length }, { settlements: ['nak'], open: 0 });
-    const later = task();
-    bus.add(later);
-    await clock.advance(10_000);
-    assert.equal(bus.result(later), undefined);
-  });
-
-  it('goes on over a restart of the key pool: waiting tasks ask again', async (t) => {
-    const { clock, bus, system, task, stop } = await startedScheduler({ keys: [{ qps_limit: 1, rpm_limit: 100 }] });
-    t.after(() => stop());
-    const tasks = [task(), task(), task()];
-    bus.add(...tasks);
-    await clock.advance(200);
-    (system.ref(KEY_POOL) as unknown as { tell(message: { type: string }): void }).tell({ type: 'nonsense' });
-    await clock.advance(10_000);
-    assert.deepEqual(
-      tasks.map((one) => bus.settlements(one)),
-      [['ack'], ['ack'], ['ack']],
-    );
   });
 
   it('shows the lag of each queue', async (t) => {

@@ -79,13 +79,22 @@ export async function acquire(
     deadline: until,
   });
   const leasedAt = clock.now();
-  if (lease.kind === 'refused') {
-    if (closing.aborted) return HANDED_BACK;
-    if (slot.dropped) return SUPERSEDED;
-    if (lease.reason === 'cancelled') return { kind: 'acquire' };
-    return limits !== NO_LIMITS && TOO_LATE.has(lease.reason) ? tooLate(failed) : endOf(lease, failed);
-  }
-  return withPicture({ lease, leaseAskedAt, leasedAt }, state, until, { clock, slot, keys, closing });
+  if (lease.kind === 'granted')
+    return withPicture({ lease, leaseAskedAt, leasedAt }, state, until, { clock, slot, keys, closing });
+  if (closing.aborted) return HANDED_BACK;
+  return slot.dropped ? SUPERSEDED : afterRefusal(lease, state, limits);
+}
+
+function afterRefusal(
+  refusal: LeaseRefusal,
+  { failed, judging }: AssessmentState,
+  limits: LeaseLimits,
+): { readonly kind: 'acquire' } | End {
+  const { reason } = refusal;
+  if (reason === 'cancelled') return { kind: 'acquire' };
+  // The keys that a release names may be gone: that is its failure, not a want of calls.
+  if (reason === 'tried-all' && judging.way.keys !== null) return endOf(refusal, failed);
+  return limits !== NO_LIMITS && TOO_LATE.has(reason) ? tooLate(failed) : endOf(refusal, failed);
 }
 
 /** Waits a moment for the picture. One that does not come is waited for without a key, until then (epoch ms). */
@@ -101,6 +110,10 @@ async function withPicture(
     return HANDED_BACK;
   }
   const pictures = picture.value;
+  if (state.judging.way.over.aborted) {
+    keys.giveBack(leased.lease);
+    return { kind: 'acquire' };
+  }
   if (pictures !== null) return { kind: 'call', acquired: { ...leased, pictures } };
 
   keys.giveBack(leased.lease);

@@ -100,6 +100,12 @@ export class Admission {
     return Math.max(0, Math.min(free, Math.min(mostAsking, mostQuestionsAsking()) - this.#asking(true)));
   }
 
+  /** Every task that holds a slot has its key, none is parked, and more may be begun. */
+  get isQuiet(): boolean {
+    const isCalling = [...this.#admitted].every((task) => this.#calling.has(task));
+    return this.#downSince === null && this.#parked.size === 0 && isCalling && this.roomForQuestions > 0;
+  }
+
   /** Priority of the parked task to resume next; null while the provider is down or no task is parked. */
   get next(): Priority | null {
     return this.#downSince === null ? (this.#best()?.priority ?? null) : null;

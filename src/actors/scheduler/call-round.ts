@@ -18,12 +18,12 @@ export interface CallRoundContext extends CallContext {
 /** One call, or a call and its hedge, in the order in which they ended. Never rejects. */
 export async function callRound(
   { pictures, ...leased }: Acquired,
-  { task, prompt, deadline, exclude, askLease }: AssessmentState,
+  { task, judging, deadline, exclude, askLease }: AssessmentState,
   context: CallRoundContext,
 ): Promise<readonly MadeCall[]> {
   const { clock, keys, hedge, timeoutMs } = context;
-  const request = { prompt, pictures, traceId: task.traceId, timeoutMs };
-  const options: CallOptions = { ...leased, deadline, request };
+  const request = { prompt: judging.prompt, pictures, traceId: task.traceId, timeoutMs };
+  const options: CallOptions = { ...leased, taskId: task.taskId, deadline, request };
   hedge?.budget.called();
   if (hedge === null || task.priority < HEDGED_FROM || leased.lease.trial) return [await makeCall(options, context)];
   return hedged((dropped) => makeCall({ ...options, dropped }, context), {

@@ -4,6 +4,7 @@ import type { CallTokens } from '../../keys/tokens.ts';
 import type { VlmClient, VlmReply, VlmRequest } from '../../llm/client.ts';
 import type { CallTrace } from '../../messages/assessment.ts';
 import { clipped, MOST } from '../../messages/bounds.ts';
+import { callKey, spanIdOf } from '../../messages/trace-context.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { joinSignals } from '../../runtime/joined-signal.ts';
 import type { Acquired } from './acquire.ts';
@@ -15,9 +16,16 @@ export interface CallContext {
   readonly keys: Keys;
   readonly vlm: VlmClient;
   /** Told of each call that ended. `sendMs`: from its lease until it was written; null when it never was. */
-  readonly onCall: (kind: CallOutcomeKind, seconds: number, sendMs: number | null) => void;
+  readonly onCall: (kind: CallOutcomeKind, seconds: number, sendMs: number | null, call: CallName) => void;
   /** Aborted: calls in flight are given up. */
   readonly abort: AbortSignal;
+}
+
+/** The key and the model of a call, by the key file, and the trace of its task. */
+export interface CallName {
+  readonly keyName: string;
+  readonly model: string;
+  readonly traceId: string;
 }
 
 /** A call that ended and is not settled yet. */
@@ -31,7 +39,8 @@ export interface MadeCall {
 }
 
 export interface CallOptions extends Omit<Acquired, 'pictures'> {
-  readonly request: Omit<VlmRequest, 'access' | 'signal' | 'onSent'>;
+  readonly taskId: string;
+  readonly request: Omit<VlmRequest, 'access' | 'signal' | 'onSent' | 'spanId' | 'sampled'>;
   /** When the call is given up, epoch ms: its answer is of no use after that. */
   readonly deadline: number;
   /** Aborted: another call brought the answer. */
@@ -48,7 +57,7 @@ const HANGS_MS = 10_000;
  */
 export async function makeCall(options: CallOptions, context: CallContext): Promise<MadeCall> {
   const { clock, abort, keys, vlm } = context;
-  const { lease, leaseAskedAt, leasedAt, deadline, dropped, request, hedge } = options;
+  const { taskId, lease, leaseAskedAt, leasedAt, deadline, dropped, request, hedge } = options;
   const startedAt = clock.now();
   let sentAt: number | null = null;
   const onSent = (agoMs: number, delayMs?: number): void => {
@@ -61,14 +70,21 @@ export async function makeCall(options: CallOptions, context: CallContext): Prom
     late = true;
     over.abort();
   }, deadline - startedAt);
-  const answer = await vlm.call({ ...request, access: lease, onSent, signal: over.signal });
+  const spanId = spanIdOf(request.traceId, 'call', callKey(taskId, lease.keyName, leaseAskedAt));
+  const answer = await vlm.call({ ...request, spanId, access: lease, onSent, signal: over.signal });
   clock.clearTimeout(timer);
   over.release();
   const endedAt = clock.now();
   const ours = abort.aborted || dropped?.aborted === true;
   const reply = late && !ours ? hung(answer, sentAt, endedAt) : answer;
   const trace = traceOf(lease, reply, { leaseAskedAt, leasedAt, sentAt, endedAt }, hedge);
-  context.onCall(reply.ok ? 'ok' : reply.failure.kind, Math.max(0, endedAt - startedAt) / 1_000, trace.sendMs);
+  const { keyName, model } = lease;
+  const seconds = Math.max(0, endedAt - startedAt) / 1_000;
+  context.onCall(reply.ok ? 'ok' : reply.failure.kind, seconds, trace.sendMs, {
+    keyName,
+    model,
+    traceId: request.traceId,
+  });
   return { lease, reply, startedAt, endedAt, trace };
 }
 
@@ -106,6 +122,7 @@ const traceOf = (
   sendMs: at.sentAt === null ? null : span(at.leasedAt, at.sentAt),
   modelMs: at.sentAt === null ? null : span(at.sentAt, at.endedAt),
   parseMs: reply.ok && reply.parseMs !== undefined ? span(0, reply.parseMs) : null,
+  leaseAskedAt: new Date(at.leaseAskedAt).toISOString(),
   ...(hedge === true ? { hedge } : {}),
 });
 

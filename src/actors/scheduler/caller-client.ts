@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { VlmClient, VlmReply } from '../../llm/client.ts';
+import { type IsSampled, NONE_SAMPLED } from '../../messages/trace-context.ts';
 import { monotonicMs } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import { transfer } from '../../runtime/transfer.ts';
@@ -15,13 +16,13 @@ const GIVE_UP_MS = 1_000;
  * Has calls made by the caller actor, which may run in another thread. A call that is lost because the caller ended
  * counts as failed on the network; when nothing is known of it, it also counts as sent.
  */
-export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
+export function callerClient(caller: ActorRef<CallerMessage>, isSampled: IsSampled = NONE_SAMPLED): VlmClient {
   // A restarted scheduler counts from 1 again, while the caller may still have calls of the one before.
   const name = randomUUID();
   let calls = 0;
 
   return {
-    call: async ({ access, prompt, pictures, traceId, timeoutMs, signal, onSent }) => {
+    call: async ({ access, prompt, pictures, traceId, spanId, timeoutMs, signal, onSent }) => {
       if (signal?.aborted === true) return lost('abandoned', 'given up before it was sent');
       const callId = `${name}:${(calls += 1)}`;
       const { keyName, baseUrl, model, responseFormat, maxOutputTokens, maxImages, extraBody } = access;
@@ -40,6 +41,8 @@ export function callerClient(caller: ActorRef<CallerMessage>): VlmClient {
         access: sent,
         prompt,
         traceId,
+        sampled: isSampled(traceId),
+        ...(spanId === undefined ? {} : { spanId }),
         pictures: pictures.map(({ caption, jpeg }) => ({ caption, bytes: jpeg.byteLength })),
         orderedAt,
         endsAt: orderedAt + timeoutMs,

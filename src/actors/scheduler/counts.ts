@@ -1,6 +1,12 @@
-import type { QueueLag } from '../../infra/bus.ts';
+import type { Delivery, QueueLag } from '../../infra/bus.ts';
 import type { MetricRecorder } from '../../infra/metric-table.ts';
-import { type AssessmentResult, NO_FAILURES, type RulesReason } from '../../messages/assessment.ts';
+import {
+  type AssessmentResult,
+  type GroupAssessment,
+  NO_FAILURES,
+  type RulesReason,
+} from '../../messages/assessment.ts';
+import { clipped } from '../../messages/bounds.ts';
 import type { Priority } from '../../messages/task.ts';
 import { NO_CALLS, NO_QUESTIONS, type FailureCode, type RulesCode, type SchedulerStats } from './scheduler.types.ts';
 
@@ -33,6 +39,8 @@ export class Counts {
     const [group] = results;
     const reason = error?.code ?? codeOf(group?.reason);
     metrics.inc('assessments_total', 1, { outcome: error === undefined ? result.source : 'unknown' });
+    metrics.inc('tasks_processed_total', 1, { status: error === undefined ? 'success' : 'failed' });
+    countRiskTypes(group, metrics);
     if (error !== undefined) this.#unknown[error.code]++;
     else this.#assessed++;
     if (degraded === true) this.#degraded++;
@@ -71,3 +79,16 @@ export class Counts {
 /** `pending` and `late` are said of a frame's verdict, never of a task's answer. */
 const codeOf = (reason: RulesReason | undefined): RulesCode | null =>
   reason === undefined || reason === 'pending' || reason === 'late' ? null : reason;
+
+/** Seconds since the message was put on the bus; null without one. */
+export const ageOf = (delivery: Pick<Delivery<unknown>, 'storedAt'> | undefined, now: number): number | null =>
+  delivery === undefined ? null : Math.max(0, Math.round((now - delivery.storedAt) / 100) / 10);
+
+/** A phrase of the model may be prose: one that is longer says no more as a label. */
+const LONGEST_TYPE = 64;
+
+function countRiskTypes(group: GroupAssessment | undefined, metrics: MetricRecorder): void {
+  if (group === undefined || group.source === 'rules') return;
+  for (const type of group.riskTypes)
+    metrics.inc('risk_types_detected_total', 1, { risk_type: clipped(type.trim().toLowerCase(), LONGEST_TYPE) });
+}

@@ -19,6 +19,17 @@ export interface IntakeOptions {
   readonly batch: number;
 }
 
+/** A fetch that has brought nothing for this long means that its level is empty. */
+const QUIET_MS = 10;
+/** Tasks fetched at once from one level. */
+export const BATCH = 16;
+
+export const intakeOptions = ({ ageingMs }: Pick<IntakeOptions, 'ageingMs'>): IntakeOptions => ({
+  ageingMs,
+  quietMs: QUIET_MS,
+  batch: BATCH,
+});
+
 export type Taken<D> =
   | { readonly kind: 'task'; readonly delivery: D }
   /** A task is ready, but a more urgent one may arrive until then (epoch ms). */

@@ -95,10 +95,11 @@ export class KeyClient {
     }
   }
 
-  /** The calls that the keys allow; null when the pool does not answer within a second. */
-  async supply(answerMs: number): Promise<KeySupply | null> {
+  /** The calls that the keys allow, `only` those named if given; null when the pool does not answer within a second. */
+  async supply(answerMs: number, only?: readonly string[]): Promise<KeySupply | null> {
+    const keys = only === undefined ? {} : { only };
     try {
-      return await this.#options.pool.ask({ type: 'supply', answerMs }, { timeoutMs: STATE_MS });
+      return await this.#options.pool.ask({ type: 'supply', answerMs, ...keys }, { timeoutMs: STATE_MS });
     } catch {
       return null;
     }

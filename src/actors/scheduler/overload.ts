@@ -59,6 +59,11 @@ export class Overload {
     return this.#peers.isAlone(this.#options.clock.now());
   }
 
+  /** Schedulers that share the queues, this one among them. */
+  get schedulers(): number {
+    return this.#peers.count(this.#options.clock.now());
+  }
+
   /** Tasks that all schedulers together assess at once. */
   get slots(): number {
     return this.#peers.slots(this.#options.clock.now());

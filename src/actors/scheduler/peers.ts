@@ -68,6 +68,11 @@ export class Peers {
     return this.#alive(now).every(([name]) => name === this.#own);
   }
 
+  /** How many they are, from 1. */
+  count(now: number): number {
+    return Math.max(1, this.#alive(now).length);
+  }
+
   /** Tasks that all of them assess at once. */
   slots(now: number): number {
     return this.#alive(now).reduce((sum, [, { slots }]) => sum + slots, 0);

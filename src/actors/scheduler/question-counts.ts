@@ -1,16 +1,24 @@
 import type { MetricRecorder } from '../../infra/metric-table.ts';
 import type { AssessmentResult } from '../../messages/assessment.ts';
 import { MOST } from '../../messages/bounds.ts';
-import type { QuestionCounts, QuestionFigures } from './scheduler.types.ts';
+import type { CallFigures, QuestionCounts, QuestionFigures } from './scheduler.types.ts';
 
 type Outcome = keyof QuestionCounts;
 type CallKind = 'used' | 'wasted';
 
 /** Cameras that the figures list. */
 const MOST_LISTED = 100;
+/** Cameras whose calls are listed, and that are told apart in one second. */
+const MOST_CALLING = 500;
 const MOST_GROUPS = 20_000;
 const SECOND_MS = 1_000;
 const MINUTE_S = 60;
+
+interface Second extends Record<CallKind, number> {
+  /** Epoch s. */
+  readonly at: number;
+  readonly byCamera: Map<string, number>;
+}
 
 /**
  * Counts questions and calls. A call is wasted when it failed or was given up, or when a newer frame of its group had
@@ -22,7 +30,7 @@ export class QuestionTally {
   readonly #cameras = new Map<string, Record<Outcome, number>>();
   readonly #calls: Record<CallKind, number> = { used: 0, wasted: 0 };
   /** Calls of the last minute by second, oldest first. */
-  #seconds: { readonly at: number; used: number; wasted: number }[] = [];
+  #seconds: Second[] = [];
   /** Time of the newest frame that the model answered, by group. */
   readonly #answered = new Map<string, number>();
 
@@ -44,9 +52,11 @@ export class QuestionTally {
     forgetOldest(this.#cameras, MOST.cameras);
   }
 
-  /** A call begins. */
-  called(now: number): void {
-    this.#count('used', 1, now);
+  /** A call about this camera begins. */
+  called(cameraId: string, now: number): void {
+    const { byCamera } = this.#count('used', 1, now);
+    if (byCamera.size < MOST_CALLING || byCamera.has(cameraId))
+      byCamera.set(cameraId, (byCamera.get(cameraId) ?? 0) + 1);
   }
 
   /** A task ended with this result. `group`: of a question, its group and the time of its frame. */
@@ -74,19 +84,37 @@ export class QuestionTally {
     return { ...this.#total, by_camera: listed.map(([camera_id, counts]) => ({ camera_id, ...counts })) };
   }
 
-  calls(now: number): Readonly<Record<CallKind | `${CallKind}_last_minute`, number>> {
+  calls(now: number): Pick<CallFigures, CallKind | `${CallKind}_last_minute` | 'by_camera'> {
     this.#prune(now);
     const sum = (kind: CallKind): number => this.#seconds.reduce((total, second) => total + second[kind], 0);
-    return { ...this.#calls, used_last_minute: sum('used'), wasted_last_minute: sum('wasted') };
+    return {
+      ...this.#calls,
+      used_last_minute: sum('used'),
+      wasted_last_minute: sum('wasted'),
+      by_camera: this.#byCamera(),
+    };
   }
 
-  #count(kind: CallKind, count: number, now: number): void {
+  /** In the seconds that are kept. */
+  #byCamera(): CallFigures['by_camera'] {
+    const sums = new Map<string, number>();
+    for (const { byCamera } of this.#seconds)
+      for (const [cameraId, calls] of byCamera) sums.set(cameraId, (sums.get(cameraId) ?? 0) + calls);
+    return [...sums]
+      .toSorted(([, a], [, b]) => b - a)
+      .slice(0, MOST_CALLING)
+      .map(([camera_id, calls]) => ({ camera_id, calls }));
+  }
+
+  #count(kind: CallKind, count: number, now: number): Second {
     this.#calls[kind] += count;
     this.#prune(now);
     const at = Math.floor(now / SECOND_MS);
     const newest = this.#seconds.at(-1);
-    if (newest?.at === at) newest[kind] += count;
-    else this.#seconds.push({ at, used: 0, wasted: 0, [kind]: count });
+    const second = newest?.at === at ? newest : { at, used: 0, wasted: 0, byCamera: new Map() };
+    if (second !== newest) this.#seconds.push(second);
+    second[kind] += count;
+    return second;
   }
 
   #prune(now: number): void {

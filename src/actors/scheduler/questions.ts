@@ -95,6 +95,11 @@ export class Questions {
     return this.#board.size;
   }
 
+  /** No question waits, and more calls are saved up than questions come. */
+  get isQuiet(): boolean {
+    return this.#board.size === 0 && this.#perSecond !== null && this.#budget.price(this.#options.clock.now()) === 0;
+  }
+
   /** Questions that may wait for a key at once. */
   get mostAsking(): number {
     if (this.#perSecond === null || this.#budget.price(this.#options.clock.now()) === 0) return Infinity;
@@ -160,7 +165,7 @@ export class Questions {
   /** A call about this task begins. A question's first call was counted when it was begun. */
   called({ taskId, cameraId }: AssessmentTask): void {
     const now = this.#options.clock.now();
-    this.#tally.called(now);
+    this.#tally.called(cameraId, now);
     const begun = this.#begun.get(taskId);
     if (begun === undefined || begun.calls > 0) this.#spend(1, now);
     if (begun === undefined) return;
@@ -182,12 +187,7 @@ export class Questions {
       begun === undefined || key === null ? null : { key, frameAt: begun.question.frameAt },
       now,
     );
-    for (const { apiKeyId, outcome, sendMs, modelMs } of result.metadata.calls ?? []) {
-      // The keys had less than was reckoned.
-      if (outcome === 'rate-limited') this.#budget.emptied(now);
-      if (modelMs !== null && (outcome === 'ok' || outcome === 'timeout'))
-        this.#limits.answered(apiKeyId, (sendMs ?? 0) + modelMs, now);
-    }
+    this.#learn(result, now);
     return begun !== undefined;
   }
 
@@ -318,6 +318,17 @@ export class Questions {
     this.#spend(-1, now);
     this.#turns.notAsked(question.task.cameraId, turnBefore);
     if (reason === 'budget' || reason === 'superseded') this.#tally.question(question.task.cameraId, reason);
+  }
+
+  /** How many calls the keys have, and how soon they are answered. */
+  #learn(result: AssessmentResult, now: number): void {
+    const setsPace = this.#options.assessor.setsPace(result);
+    for (const { apiKeyId, outcome, sendMs, modelMs } of result.metadata.calls ?? []) {
+      // The keys had less than was reckoned.
+      if (outcome === 'rate-limited') this.#budget.emptied(now);
+      if (setsPace && modelMs !== null && (outcome === 'ok' || outcome === 'timeout'))
+        this.#limits.answered(apiKeyId, (sendMs ?? 0) + modelMs, now);
+    }
   }
 
   #fetch(): void {

@@ -1,7 +1,6 @@
 import { toGroupAssessment, type Answer } from '../../llm/answer.ts';
-import { weigh } from '../../llm/dispute.ts';
 import type { Language } from '../../llm/language.ts';
-import { assessByRules } from '../../llm/rules.ts';
+import { assessByMeasurements } from '../../llm/measured.ts';
 import {
   isDangerous,
   type AssessmentFailure,
@@ -11,8 +10,10 @@ import {
 } from '../../messages/assessment.ts';
 import { clipped, MOST } from '../../messages/bounds.ts';
 import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
+import type { ReleaseMark } from '../../messages/release-mark.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import type { SchedulerMode } from './scheduler.types.ts';
+import { measuredIn, weighAnswer } from './weigh-answer.ts';
 
 export type ResultMetadata = AssessmentResult['metadata'];
 
@@ -49,7 +50,8 @@ const NOTHING_MEASURED: Readonly<Record<PlannedReason, AssessmentFailure>> = {
 
 /**
  * The result of a task that the model answered, checked against the measurements. Where the model says that it cannot
- * tell, a danger that was measured stands: then it is the rules' result. `promptHash`: of the prompt it was asked with.
+ * tell, a danger that was measured stands: then it is the rules' result. `asked`: the hash of the prompt, and the
+ * answer as the model wrote it, which is kept where either of them is dangerous.
  */
 export function answeredByModel(
   task: AssessmentTask,
@@ -57,8 +59,9 @@ export function answeredByModel(
   language: Language,
   metadata: ResultMetadata,
   now: number,
-  promptHash?: string,
+  asked: { readonly promptHash?: string; readonly reply?: string | undefined } = {},
 ): AssessmentResult {
+  const { promptHash, reply } = asked;
   const hash = promptHash === undefined ? {} : { promptHash };
   if (answer.riskLevel === 'unknown') {
     const byRules = withoutModel(task, language, metadata, now, UNREADABLE_LEVEL);
@@ -67,8 +70,13 @@ export function answeredByModel(
     const unsure = unknownResult(task, UNREADABLE_LEVEL, 'vlm', metadata, now);
     return { ...unsure, results: unsure.results.map((each) => ({ ...each, ...hash })) };
   }
-  const weighed = weigh(answer, task, language);
-  const more = { ...hash, ...(weighed.dispute === null ? {} : { disputed: weighed.dispute }) };
+  const weighed = weighAnswer(answer, task, language);
+  const isEvidence = isDangerous(answer.riskLevel) || isDangerous(weighed.answer.riskLevel);
+  const more = {
+    ...hash,
+    ...(weighed.dispute === null ? {} : { disputed: weighed.dispute }),
+    ...(isEvidence && reply !== undefined ? { reply } : {}),
+  };
   return {
     ...head(task, now),
     results: [{ ...groupOf(task, weighed.answer, 'vlm'), ...more }],
@@ -76,6 +84,17 @@ export function answeredByModel(
     metadata,
   };
 }
+
+/** The result with the mark of the way that judged it; null: no release had a share. */
+export const markedBy = (result: AssessmentResult, release: ReleaseMark | null): AssessmentResult =>
+  release === null ? result : { ...result, results: result.results.map((each) => ({ ...each, release })) };
+
+/** The result with the tokens and the cost of its calls, beside replies that are kept. */
+export const withSpent = (result: AssessmentResult, cost: number): AssessmentResult => {
+  const { promptTokens, completionTokens } = result.metadata;
+  const spent = { promptTokens, completionTokens, cost };
+  return { ...result, results: result.results.map((each) => (each.reply === undefined ? each : { ...each, spent })) };
+};
 
 /**
  * The result of a task whose model could not be had, for whatever reason: the rules', marked `degraded` with the
@@ -119,7 +138,12 @@ const ruled = (
   now: number,
 ): AssessmentResult => ({
   ...head(task, now),
-  results: [{ ...groupOf(task, assessByRules(task, language), 'rules'), reason }],
+  results: [
+    {
+      ...groupOf(task, assessByMeasurements({ members: task.members, incidents: measuredIn(task) }, language), 'rules'),
+      reason,
+    },
+  ],
   source: 'rules',
   metadata,
 });

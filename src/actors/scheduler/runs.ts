@@ -3,6 +3,7 @@ import { type Outgoing, Processor, RETRY_NOW } from '../../infra/stage-processor
 import type { AssessmentResult } from '../../messages/assessment.ts';
 import { subjects } from '../../messages/subjects.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
+import { spanIdOf } from '../../messages/trace-context.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Assessed } from './assess.ts';
@@ -17,6 +18,8 @@ export interface RunsOptions {
   readonly signal: AbortSignal;
   /** A task ended. `result`: the published one; null when the task went back to the bus. */
   readonly onFinished: (taskId: string, result: AssessmentResult | null) => void;
+  /** Told of each result that the bus has. */
+  readonly onPublished?: ((result: AssessmentResult) => void) | undefined;
 }
 
 const DUPLICATE_AGAIN_MS = 1_000;
@@ -25,14 +28,16 @@ const DUPLICATE_AGAIN_MS = 1_000;
 export class Runs {
   readonly #processor: Processor<AssessmentTask>;
   readonly #onFinished: RunsOptions['onFinished'];
+  readonly #onPublished: RunsOptions['onPublished'];
   /** By task id, parked ones too. */
   readonly #inFlight = new Map<string, Promise<void>>();
   /** Deliveries of a task that was in flight already. */
   duplicates = 0;
 
-  constructor({ onFinished, ...options }: RunsOptions) {
+  constructor({ onFinished, onPublished, ...options }: RunsOptions) {
     this.#processor = new Processor({ name: 'scheduler', ...options });
     this.#onFinished = onFinished;
+    this.#onPublished = onPublished;
   }
 
   get size(): number {
@@ -49,13 +54,14 @@ export class Runs {
     const { taskId } = delivery.body;
     let result: Assessed = null;
     const end = this.#processor
-      .process(delivery, async ({ body }) => {
-        result = await assess(body);
+      .process(delivery, async ({ body, storedAt }) => {
+        result = withStoredAt(await assess(body), storedAt);
         return result === null ? RETRY_NOW : { kind: 'publish', messages: [outgoing(result)] };
       })
       .then(({ kind }) => {
         onEnd?.();
         this.#inFlight.delete(taskId);
+        if (kind === 'publish' && result !== null) this.#onPublished?.(result);
         this.#onFinished(taskId, kind === 'publish' ? result : null);
       });
     this.#inFlight.set(taskId, end);
@@ -87,7 +93,14 @@ export class Runs {
   }
 }
 
+/** `storedAt`: of the task, epoch ms. */
+const withStoredAt = (result: Assessed, storedAt: number): Assessed =>
+  result === null
+    ? null
+    : { ...result, metadata: { ...result.metadata, taskStoredAt: new Date(storedAt).toISOString() } };
+
 const outgoing = (result: AssessmentResult): Outgoing => {
   const { cameraId, requestId, traceId, taskId } = result;
-  return { subject: subjects.result(cameraId), body: result, trace: { cameraId, requestId, traceId }, id: taskId };
+  const trace = { cameraId, requestId, traceId, spanId: spanIdOf(traceId, 'task', taskId) };
+  return { subject: subjects.result(cameraId), body: result, trace, id: taskId };
 };

@@ -9,10 +9,10 @@ import { Admission, ADMISSION_BOUNDS, type SlotClaim } from './admission.ts';
 import { Assessor } from './assessor.ts';
 import { BusWatch } from './bus-watch.ts';
 import { callerClient } from './caller-client.ts';
-import { Counts } from './counts.ts';
+import { ageOf, Counts } from './counts.ts';
 import { Fetches } from './fetches.ts';
 import { HedgeBudget } from './hedge.ts';
-import { Intake, type IntakeOptions } from './intake.ts';
+import { BATCH, Intake, intakeOptions } from './intake.ts';
 import { Overload } from './overload.ts';
 import type { Private } from './private.types.ts';
 import { Questions } from './questions.ts';
@@ -23,10 +23,6 @@ import type { SchedulerInit, SchedulerMessage, SchedulerSettings, SchedulerStats
 type Task = Delivery<AssessmentTask>;
 type All = SchedulerMessage | Private;
 
-/** A fetch that has brought nothing for this long means that its level is empty. */
-const QUIET_MS = 10;
-/** Tasks fetched at once from one level. */
-const BATCH = 16;
 const MEASURE_MS = 1_000;
 /** With free slots the backlog is asked for only at every fifth measurement. */
 const MEASURES_AT_REST = 5;
@@ -96,6 +92,7 @@ class Scheduler {
       clock,
       log,
       signal: ctx.signal,
+      onPublished: init.onPublished,
       onFinished: (taskId, result) => void this.#tell({ type: 'finished', taskId, result }),
     });
     const tell = (message: Private): void => void this.#tell(message);
@@ -122,27 +119,18 @@ class Scheduler {
       log,
       metrics: ctx.metrics,
       pool: ctx.ref(KEY_POOL),
-      vlm: init.vlm === 'caller' ? callerClient(ctx.ref(CALLER)) : init.vlm,
+      vlm: init.vlm === 'caller' ? callerClient(ctx.ref(CALLER), init.isSampled) : init.vlm,
       admission: this.#admission,
       hedges: this.#hedges,
       closing: ctx.signal,
       abort: this.#abort.signal,
       onRetry: () => void this.#counts.retries++,
       onCalled: (task) => this.#questions.called(task),
+      settingsNow: () => this.#settings,
+      schedulers: () => this.#overload.schedulers,
+      isQuiet: () => this.#intake.size === 0 && this.#admission.isQuiet && this.#questions.isQuiet,
     });
-    this.#overload = new Overload({
-      bus,
-      clock,
-      log,
-      queues: this.#queues,
-      name: randomUUID(),
-      validityMs: init.validityMs ?? VALIDITY_MS,
-      takeReady: (priority, most) => this.#intake.takeOldest(priority, most),
-      readyAt: (priority) => this.#intake.readyAt(priority),
-      questions: () => this.#questions.load(),
-      onPeer: (load, calls) => this.#questions.heardOf(load, calls),
-      giveUp: (delivery) => this.#giveUp(delivery),
-    });
+    this.#overload = this.#makeOverload(init);
     this.#questions = new Questions({
       bus,
       clock,
@@ -233,6 +221,7 @@ class Scheduler {
   /** A task ended. `result`: the published one; null when the task went back to the bus. */
   finished(taskId: string, result: AssessmentResult | null): void {
     const wasQuestion = this.#questions.finished(taskId, result);
+    this.#assessor.finished(taskId, result !== null);
     if (result === null) {
       this.#counts.handedBack++;
     } else {
@@ -246,6 +235,7 @@ class Scheduler {
         );
     }
     this.pump();
+    this.#assessor.pumpShadow();
   }
 
   /** Called four times a second, so that several schedulers choose as one. */
@@ -256,6 +246,7 @@ class Scheduler {
   /** Called every second. Asks for the backlog in the streams too, less often while there are free slots. */
   measure(): void {
     void this.#assessor.follow();
+    this.#assessor.pumpShadow();
     const { mode, in_flight, ready, parked, assessed, degraded, retries, bus_ok, unknown, rules, hedges } =
       this.stats();
     this.#ctx.report({
@@ -287,10 +278,28 @@ class Scheduler {
   async stop(): Promise<void> {
     const shedding = this.#overload.close();
     this.#questions.close();
+    this.#assessor.close();
     await this.#runs.stop(this.#settings.drainMs);
     this.#abort.abort();
     await Promise.all([shedding, this.#fetches.ended(), this.#runs.ended()]);
     await this.#queues.close();
+  }
+
+  #makeOverload({ bus, validityMs = VALIDITY_MS }: SchedulerInit): Overload {
+    const { clock, log } = this.#ctx;
+    return new Overload({
+      bus,
+      clock,
+      log,
+      queues: this.#queues,
+      name: randomUUID(),
+      validityMs,
+      takeReady: (priority, most) => this.#intake.takeOldest(priority, most),
+      readyAt: (priority) => this.#intake.readyAt(priority),
+      questions: () => this.#questions.load(),
+      onPeer: (load, calls) => this.#questions.heardOf(load, calls),
+      giveUp: (delivery) => this.#giveUp(delivery),
+    });
   }
 
   #fetch(priority: Priority, max: number): void {
@@ -337,13 +346,3 @@ class Scheduler {
     return told;
   }
 }
-
-/** Seconds since the task was put on the bus; null without a task. */
-const ageOf = (delivery: Task | undefined, now: number): number | null =>
-  delivery === undefined ? null : Math.max(0, Math.round((now - delivery.storedAt) / 100) / 10);
-
-const intakeOptions = ({ ageingMs }: SchedulerSettings): IntakeOptions => ({
-  ageingMs,
-  quietMs: QUIET_MS,
-  batch: BATCH,
-});

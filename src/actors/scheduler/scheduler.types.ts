@@ -3,8 +3,10 @@ import type { PromptSection, SchedulerSection } from '../../keys/key-config.sche
 import type { VlmClient } from '../../llm/client.ts';
 import type { Language } from '../../llm/language.ts';
 import { NO_PROMPTS } from '../../llm/prompt.ts';
-import type { AssessmentFailure } from '../../messages/assessment.ts';
+import type { AssessmentFailure, AssessmentResult } from '../../messages/assessment.ts';
 import type { Priority } from '../../messages/task.ts';
+import type { IsSampled } from '../../messages/trace-context.ts';
+import type { ReleaseOutcomes, ReleasesInForce } from '../../releases/releases.types.ts';
 import type { Asking } from '../../runtime/message.ts';
 import { address } from '../../runtime/ref.ts';
 import type { FreshnessSettings } from '../../tasks/freshness.ts';
@@ -69,6 +71,14 @@ export interface SchedulerInit {
   readonly settings: SchedulerSettings;
   /** Asked before each task. False: rules assess it although there is a model, as the day's budget is spent. */
   readonly budget?: { allows(): boolean };
+  /** The releases in force; default none. */
+  readonly releases?: ReleasesInForce;
+  /** Told how both ways of a release judged; default nobody. */
+  readonly releaseOutcomes?: ReleaseOutcomes;
+  /** Told of each result that the bus has. */
+  readonly onPublished?: (result: AssessmentResult) => void;
+  /** Whether providers are told that a trace is exported. Default: none is. */
+  readonly isSampled?: IsSampled;
   /** Books the tokens of every call, also of one whose answer could not be read; returns the call's cost. */
   readonly usage?: { record(call: CallUsage): number };
 }
@@ -77,6 +87,8 @@ export interface SchedulerInit {
 export interface CallUsage {
   /** The key's name. */
   readonly keyName: string;
+  /** The model that was called. */
+  readonly model: string;
   readonly cameraId: string;
   readonly promptTokens: number;
   readonly completionTokens: number;
@@ -105,6 +117,8 @@ export interface CallFigures {
   /** Calls a minute that all keys together allow now; null while not known. */
   readonly allowed_per_minute: number | null;
   readonly used_last_minute: number;
+  /** Calls begun in the last minute by camera, most first; at most 500 cameras. */
+  readonly by_camera: readonly { readonly camera_id: string; readonly calls: number }[];
   /** Calls whose answer nobody waited for any more, or that brought none. */
   readonly wasted_last_minute: number;
   /** Since the start. */
@@ -120,6 +134,7 @@ export const NO_QUESTIONS: QuestionFigures = { asked: 0, superseded: 0, budget: 
 export const NO_CALLS: CallFigures = {
   allowed_per_minute: null,
   used_last_minute: 0,
+  by_camera: [],
   wasted_last_minute: 0,
   used: 0,
   wasted: 0,

@@ -1,5 +1,7 @@
 import type { CallOutcomeKind } from '../../keys/outcome.ts';
 import type { AcquireContext } from './acquire.ts';
+import type { Settlement } from '../../keys/pool.types.ts';
+import type { VlmReply } from '../../llm/client.ts';
 import type { AssessmentState } from './assessment-state.ts';
 import { tokensOf, type MadeCall } from './call.ts';
 import { afterFailure, providerFailed, type FailedAttempt } from './retry.ts';
@@ -16,14 +18,21 @@ export interface SettleContext extends Pick<AcquireContext, 'keys' | 'slot'> {
   readonly maxRetries: number;
 }
 
+/** The things that a reply tells of its key, whatever the answer. */
+export const toldOf = (reply: VlmReply): Pick<Settlement, 'transit' | 'tokens' | 'adaptations'> => ({
+  transit: reply.transit ?? null,
+  tokens: tokensOf(reply),
+  adaptations: reply.adaptations ?? null,
+});
+
 /** Settles the lease of a call that ended and notes a failure. `give-up`: no further call for this task. */
 export function settleCall(
   { lease, reply, trace }: MadeCall,
-  { failed, exclude }: Pick<AssessmentState, 'failed' | 'exclude'>,
+  { judging, failed, exclude }: Pick<AssessmentState, 'judging' | 'failed' | 'exclude'>,
   { keys, slot, maxRetries }: SettleContext,
 ): 'go-on' | 'give-up' {
   const { leaseId, keyName } = lease;
-  const told = { transit: reply.transit ?? null, tokens: tokensOf(reply), adaptations: reply.adaptations ?? null };
+  const told = toldOf(reply);
   if (reply.ok) {
     keys.settle({ leaseId, outcome: { kind: 'ok' }, blame: 'key', ...told });
     return 'go-on';
@@ -36,7 +45,8 @@ export function settleCall(
     ...(trace.hedge === true ? { hedge: true } : {}),
   };
   const verdict = afterFailure(failed, attempt, maxRetries);
-  keys.settle({ leaseId, outcome: failure, blame: verdict.blame, ...told });
+  const blame = judging.way.triesModel && verdict.blame === 'key' ? 'candidate' : verdict.blame;
+  keys.settle({ leaseId, outcome: failure, blame, ...told });
   if (verdict.forgive !== null) keys.forgive(verdict.forgive);
   if (failure.kind === 'abandoned') return 'go-on';
   failed.push(attempt);
