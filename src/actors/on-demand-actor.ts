@@ -23,6 +23,8 @@ export interface Submission {
   readonly height: number;
   readonly priority: Priority;
   readonly hookUrl: string | null;
+  /** Name of the principal that handed it in. */
+  readonly by: string;
 }
 
 export type OnDemandMessage =
@@ -104,7 +106,8 @@ class Submissions {
     const { id, traceId, priority } = status;
     this.#waiting.set(id, now + validityMs + LOST_MS);
     try {
-      await putPicture(images, cropImageId(id, 1), submission.jpeg, shrinkJpeg);
+      const { jpeg } = submission;
+      await putPicture(images, { id: cropImageId(id, 1), jpeg, cameraId: ON_DEMAND_CAMERA }, shrinkJpeg);
       await store.create(status);
       await bus.publish(
         subjects.task(priority, ON_DEMAND_CAMERA),
@@ -169,7 +172,7 @@ class Submissions {
 }
 
 /** `now` and `expiresAt` in epoch ms. */
-function queued({ width, height, priority, hookUrl }: Submission, now: number, expiresAt: number): OnDemandStatus {
+function queued({ width, height, priority, hookUrl, by }: Submission, now: number, expiresAt: number): OnDemandStatus {
   const id = newRequestId();
   return {
     id,
@@ -187,6 +190,7 @@ function queued({ width, height, priority, hookUrl }: Submission, now: number, e
     llmModel: null,
     llmLatency: null,
     error: null,
+    by,
     hookUrl,
     hook:
       hookUrl === null

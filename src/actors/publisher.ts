@@ -4,8 +4,10 @@ import { Sender } from '../infra/stage-sender.ts';
 import type { Detection } from '../messages/detection.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { subjects } from '../messages/subjects.ts';
+import { spanIdOf } from '../messages/trace-context.ts';
 import { defineActor } from '../runtime/actor.ts';
 import { DetectionBuffer } from '../tasks/detection-buffer.ts';
+import { DetectionCounts } from './detection-counts.ts';
 import type { PublisherMessage } from './publisher.types.ts';
 
 export interface PublisherInit {
@@ -37,6 +39,7 @@ export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
     const buffer = new DetectionBuffer(CAPACITY);
     const underWay = new Map<CameraId, Detection>();
     const counts = { published: 0, shed: 0 };
+    const content = new DetectionCounts(metrics);
     const report = (): void => ctx.report({ ...counts, waiting: buffer.size, away: sender.down });
 
     const shed = (detection: Detection): void => {
@@ -48,13 +51,15 @@ export const publisherActor = defineActor<PublisherMessage>()<PublisherInit>({
 
     const send = async (detection: Detection): Promise<void> => {
       const { cameraId, requestId, traceId, modelType, detectionLatency } = detection;
-      await bus.publish(subjects.detection(cameraId), detection, { cameraId, requestId, traceId }, requestId);
+      const trace = { cameraId, requestId, traceId, spanId: spanIdOf(traceId, 'publish') };
+      await bus.publish(subjects.detection(cameraId), detection, trace, requestId);
       // The stop has counted it as shed; that it did arrive does no harm.
       if (sender.ended) return;
       underWay.delete(cameraId);
       counts.published += 1;
       metrics.inc('detection_total', 1, { camera_id: cameraId, model_type: modelType });
-      metrics.observe('detection_latency_seconds', detectionLatency);
+      metrics.observe('detection_latency_seconds', detectionLatency, traceId);
+      content.published(detection);
       report();
       onPublished(detection);
     };

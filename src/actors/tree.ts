@@ -4,29 +4,39 @@ import { aggregatorActor } from './aggregator.ts';
 import type { AggregatorInit } from './aggregator/aggregator.types.ts';
 import { alertClipsActor, type AlertClipsInit } from './alert-clips.ts';
 import { alertImagesActor, type AlertImagesInit } from './alert-images.ts';
+import { alertIndexActor, type AlertIndexInit } from './alert-index.ts';
 import { alertWriterActor, type AlertWriterInit } from './alert-writer.ts';
 import { callerActor } from './caller.ts';
 import type { CameraInit, CameraMessage } from './camera/camera.types.ts';
 import { cameraRegistryActor, type CameraRegistryInit } from './camera-registry.ts';
 import { clipsActor, type ClipsInit } from './clips.ts';
+import { monitorActor, type MonitorInit } from './monitor.ts';
 import { onDemandActor, type OnDemandInit } from './on-demand-actor.ts';
 import { webhooksActor, type WebhooksInit } from './webhooks.ts';
 import { imagingActor, type ImagingInit } from './imaging.ts';
 import { inferenceActor, type InferenceInit } from './inference.ts';
 import { ingestActor, type IngestInit } from './ingest.ts';
 import { keyPoolActor, type KeyPoolInit } from './key-pool.ts';
+import { releaseReportsActor, type ReleaseReportsInit } from './release-reports.ts';
 import { publisherActor, type PublisherInit } from './publisher.ts';
 import { schedulerActor } from './scheduler/scheduler.ts';
 import type { SchedulerInit } from './scheduler/scheduler.types.ts';
+import { trafficCountsActor, type TrafficCountsInit } from './traffic-counts.ts';
+import { tracesActor, type TracesInit } from './traces.ts';
 import { taskGeneratorActor, type TaskGeneratorInit } from './task-generator.ts';
 
 /** The init of each actor, called at every start and restart. Null for the roles that this process does not have. */
 export interface TreeInits {
+  /** Watches the process itself. Null in tests of the rest. */
+  readonly monitor: (() => MonitorInit) | null;
+  /** Null, or absent, where traces are not exported. */
+  readonly traces?: (() => TracesInit) | null;
   readonly web: { readonly onDemand: () => OnDemandInit } | null;
   readonly aggregator: {
     readonly webhooks: () => WebhooksInit;
     readonly alertImages: () => AlertImagesInit;
     readonly alertClips: () => AlertClipsInit;
+    readonly alertIndex: () => AlertIndexInit;
     /** Null when the operator switched Redis off. */
     readonly alertWriter: (() => AlertWriterInit) | null;
     readonly aggregator: () => AggregatorInit;
@@ -35,6 +45,8 @@ export interface TreeInits {
   readonly cameras: {
     readonly taskGenerator: () => TaskGeneratorInit;
     readonly publisher: () => PublisherInit;
+    readonly trafficCounts: () => TrafficCountsInit;
+    readonly releaseReports: () => ReleaseReportsInit;
     readonly imaging: () => ImagingInit;
     /** Null when each camera has a detector of its own. */
     readonly inference: (() => InferenceInit) | null;
@@ -50,10 +62,20 @@ export const CAMERAS_PATH = '/cameras';
  * The supervision tree of this process's roles, as data. Consumers start before their producers, so children are listed
  * against the flow of the data; a stop, in reverse order, follows it: cameras first, the aggregator last.
  */
-export const gantryTree = ({ web, aggregator, scheduler, cameras }: TreeInits): SupervisorSpec =>
+export const gantryTree = ({
+  monitor,
+  traces = null,
+  web,
+  aggregator,
+  scheduler,
+  cameras,
+}: TreeInits): SupervisorSpec =>
   supervisor(
     'gantry',
     [
+      ...partsOf(monitor, (init) => [child('monitor', monitorActor, init)]),
+      // First, so that it is stopped last.
+      ...(traces === null ? [] : [child('traces', tracesActor, traces)]),
       ...partsOf(aggregator, aggregatorParts),
       ...partsOf(web, webParts),
       ...partsOf(scheduler, schedulerParts),
@@ -64,7 +86,7 @@ export const gantryTree = ({ web, aggregator, scheduler, cameras }: TreeInits): 
     },
   );
 
-type InitsOf<R extends keyof TreeInits> = NonNullable<TreeInits[R]>;
+type InitsOf<R extends Exclude<keyof TreeInits, 'monitor' | 'traces'>> = NonNullable<TreeInits[R]>;
 const partsOf = <T>(inits: T | null, parts: (inits: T) => readonly Spec[]): readonly Spec[] =>
   inits === null ? [] : parts(inits);
 
@@ -74,12 +96,14 @@ const aggregatorParts = ({
   webhooks,
   alertImages,
   alertClips,
+  alertIndex,
   alertWriter,
   aggregator,
 }: InitsOf<'aggregator'>): readonly Spec[] => [
   child('webhooks', webhooksActor, webhooks),
   child('alert-images', alertImagesActor, alertImages),
   child('alert-clips', alertClipsActor, alertClips),
+  child('alert-index', alertIndexActor, alertIndex),
   ...(alertWriter === null ? [] : [child('alert-writer', alertWriterActor, alertWriter)]),
   // Aggregation is a third of the work for a group, and viewers wait for it: it has a thread of its own.
   child('aggregator', aggregatorActor, aggregator, {
@@ -99,6 +123,8 @@ const schedulerParts = ({ keyPool, scheduler }: InitsOf<'scheduler'>): readonly 
 const camerasParts = ({
   taskGenerator,
   publisher,
+  trafficCounts,
+  releaseReports,
   imaging,
   inference,
   ingest,
@@ -107,6 +133,8 @@ const camerasParts = ({
 }: InitsOf<'cameras'>): readonly Spec[] => [
   child('task-generator', taskGeneratorActor, taskGenerator),
   child('publisher', publisherActor, publisher),
+  child('traffic-counts', trafficCountsActor, trafficCounts),
+  child('release-reports', releaseReportsActor, releaseReports),
   child('imaging', imagingActor, imaging),
   ...(inference === null ? [] : [child('inference', inferenceActor, inference)]),
   // It reads every camera's packets: in the main thread, each would wait for everything else. Streams survive the

@@ -22,6 +22,9 @@ export interface WebhooksInit {
   /** Signs every call. Null: nothing is called. */
   readonly secret: Secret | null;
   readonly alertHooks: readonly string[];
+  /** Those for alerts about Gantry itself, as they stand; which the operator named, too. */
+  readonly monitoringHooks: () => readonly string[];
+  readonly openTo: (urls: readonly string[]) => Pick<Egress, 'fetch'>;
   /** Told how the delivery of an assessment's hook goes. */
   readonly onHook: (assessmentId: string, state: HookState) => Promise<void>;
   /** Waits in ms before the second and later attempts; one more attempt than waits. Default: {@link BACKOFF_MS}. */
@@ -71,13 +74,17 @@ function resultOf(status: number): CallResult {
 export const webhooksActor = defineActor<never>()<WebhooksInit>({
   kind: 'webhooks',
   mailbox: { capacity: 500, overflow: 'drop-oldest' },
-  start: (ctx, { bus, guarded, open, secret, alertHooks, onHook, backoffMs = BACKOFF_MS }) => {
+  start: (ctx, { bus, guarded, open, secret, alertHooks, monitoringHooks, openTo, onHook, backoffMs = BACKOFF_MS }) => {
     const counts = { delivered: 0, retried: 0, failed: 0 };
     const trusted = new Set(alertHooks);
+    const egressFor = ({ kind, url }: WebhookJob): Pick<Egress, 'fetch'> => {
+      if (kind === 'monitoring' && monitoringHooks().includes(url)) return openTo([url]);
+      return trusted.has(url) ? open : guarded;
+    };
 
     const call = async (job: WebhookJob, by: Secret): Promise<CallResult> => {
       try {
-        const { status } = await (trusted.has(job.url) ? open : guarded).fetch({
+        const { status } = await egressFor(job).fetch({
           url: job.url,
           method: 'POST',
           headers: {

@@ -1,4 +1,5 @@
 import { Aggregate } from '../messages/aggregate.ts';
+import { type AlertName, AlertPlace } from '../messages/alert-place.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { streams, subjects } from '../messages/subjects.ts';
 import { ANY_BODY, type Bus, type StoredMessage } from './bus.ts';
@@ -6,6 +7,8 @@ import { ANY_BODY, type Bus, type StoredMessage } from './bus.ts';
 export interface HistoryQuery {
   /** Null: every camera. */
   readonly cameraId: CameraId | null;
+  /** Leaves out the alerts of other cameras. Default: none. */
+  readonly isWanted?: (cameraId: CameraId) => boolean;
   /** Time of the frame, or of the assessment for a replayed frame; epoch ms, both included. */
   readonly from: number;
   readonly to: number;
@@ -28,10 +31,15 @@ type Stored = StoredMessage<Aggregate>;
 const BATCH = 500;
 /** Messages read for one page at most. At this bound the page ends early, and its `next` continues after it. */
 const MOST_READ = 5_000;
-/** All revisions of an alert are stored within this time, as no answer is awaited for longer. */
+/**
+ * Two revisions of an alert in a row are stored within this time: no answer is awaited for longer, and while its
+ * incident goes on an alert is revised every 90 s.
+ */
 const REVISED_WITHIN_MS = 10 * 60_000;
 /** An alert is stored within this time of its frame, even after an outage of an hour. */
 const STORED_WITHIN_MS = 2 * 60 * 60_000;
+/** Messages after the one that the index knows of. */
+const NEWER_REVISIONS = 50;
 /** A frame is stored after it was taken; the clocks of two machines may differ by this much. */
 const CLOCKS_MS = 60_000;
 
@@ -65,6 +73,32 @@ export class AlertHistory {
       if (finished !== null) return finished;
       start = { seq: (messages.at(-1)?.seq ?? 0) + 1 };
     }
+  }
+
+  /** The newest revision of an alert; null when there is none, or it is no longer kept. Rejects `BUS_DOWN`. */
+  async find(name: AlertName): Promise<Aggregate | null> {
+    const place = await this.#placeOf(name);
+    if (place === null) return null;
+    const { cameraId, requestId, seq } = place;
+    // The index may be a revision or two behind.
+    const found = await this.#bus.read({
+      stream: streams.alerts,
+      filter: subjects.alert(cameraId),
+      parser: Aggregate,
+      from: { seq },
+      limit: NEWER_REVISIONS,
+    });
+    return found.findLast(({ body }) => body.requestId === requestId)?.body ?? null;
+  }
+
+  /** The camera of an alert; null when there is no such alert, or it is no longer kept. Rejects `BUS_DOWN`. */
+  async camera(name: AlertName): Promise<CameraId | null> {
+    return (await this.#placeOf(name))?.cameraId ?? null;
+  }
+
+  async #placeOf(name: AlertName): Promise<AlertPlace | null> {
+    const subject = subjects.alertPlace(name);
+    return (await this.#bus.last({ stream: streams.alertIndex, subject, parser: AlertPlace }))?.body ?? null;
   }
 
   /** At most `limit` alerts of a camera, the newest frame first. Rejects `BUS_DOWN`. */
@@ -140,6 +174,8 @@ class PageBuilder {
   }
 
   #isWanted(alert: Aggregate): boolean {
+    const { isWanted } = this.#query;
+    if (isWanted !== undefined && !isWanted(alert.cameraId)) return false;
     const time = timeOf(alert);
     return time >= this.#query.from && time <= this.#query.to;
   }

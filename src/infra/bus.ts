@@ -7,6 +7,8 @@ export interface Trace {
   readonly traceId: string;
   readonly cameraId: CameraId;
   readonly requestId: string;
+  /** The span that sends the message. Default: that of the whole frame. */
+  readonly spanId?: string;
 }
 
 /** Where the server put a published message. */
@@ -193,15 +195,23 @@ export interface ClipStore {
   bytes(): Promise<number>;
 }
 
+export interface StoredImage {
+  readonly jpeg: Uint8Array;
+  /** The camera it is of; null when it does not say, as those of earlier versions. */
+  readonly cameraId: CameraId | null;
+}
+
 /** Claim checks: JPEGs stored once and read by id. They are gone after 300 s; those of alerts live on, smaller. */
 export interface ImageStore {
   /**
    * Rejects `BUS_DOWN` or `IMAGE_TOO_LARGE`, over 900 kB or what NATS takes, whose field `most` says how many bytes
    * that is.
    */
-  put(id: ImageId, jpeg: Uint8Array): Promise<void>;
+  put(id: ImageId, jpeg: Uint8Array, cameraId: CameraId): Promise<void>;
   /** The image as stored now; null when it is not stored yet, or no longer. Rejects `BUS_DOWN`. */
   find(id: ImageId): Promise<Uint8Array | null>;
+  /** As `find`, with the camera. */
+  findStored(id: ImageId): Promise<StoredImage | null>;
   /**
    * As `find`, but an image that is not stored is asked for and waited for, up to 5 s: the JPEGs of an analysed frame
    * are made when they are wanted, and can be for 12 s. Rejects `BUS_DOWN`, and with the reason of `signal`, which ends
@@ -217,5 +227,5 @@ export interface AlertImageStore {
   /** Rejects `BUS_DOWN`. */
   has(id: ImageId): Promise<boolean>;
   /** Rejects `BUS_DOWN` or `IMAGE_TOO_LARGE`. */
-  put(id: ImageId, jpeg: Uint8Array): Promise<void>;
+  put(id: ImageId, jpeg: Uint8Array, cameraId: CameraId): Promise<void>;
 }

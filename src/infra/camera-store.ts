@@ -1,6 +1,8 @@
 import { chmod, rename, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { CameraConfig } from '../messages/camera.ts';
+import { jsonSize } from '../messages/json-size.ts';
+import type { SceneConfig } from '../messages/scene.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import { readWhole, writeWhole } from '../storage/files.ts';
@@ -11,9 +13,9 @@ import { checkSource } from './source-policy.ts';
 const VERSION = 1;
 /** Cameras a file may hold. */
 export const MAX_CAMERAS = 10_000;
-const MAX_BYTES = 16 * 1024 * 1024;
-/** JSON parts of a file; a camera has up to nine fields. */
-const MAX_PARTS = 20 * MAX_CAMERAS;
+const MAX_BYTES = 32 * 1024 * 1024;
+/** JSON parts of a file: 400 a camera, some 90 corners of zones. The largest scene has about 14,000. */
+const MAX_PARTS = 400 * MAX_CAMERAS;
 /** Problems named in the notice; the others are counted. */
 const MOST_NAMED = 10;
 
@@ -33,8 +35,8 @@ export interface CameraStore {
   readonly path: string;
   /**
    * The stored cameras; none when there is no file yet. A file that cannot be read or parsed, or is of another version,
-   * is set aside with a notice; its valid entries are kept. Rejects with a `StorageError` when it cannot be set aside
-   * either.
+   * is set aside with a notice; its valid entries are kept, also without a scene that is invalid. Rejects with a
+   * `StorageError` when it cannot be set aside either.
    */
   load(): Promise<LoadedCameras>;
   /**
@@ -44,18 +46,30 @@ export interface CameraStore {
   save(cameras: readonly CameraConfig[]): Promise<void>;
 }
 
+export interface CameraStoreOptions {
+  readonly path: string;
+  readonly log: ActorLog;
+  /** Gets a sentence about a file that was set aside. Default: the log alone. */
+  readonly notices?: DataNotices;
+  /** The first problem of a scene that its types allow; null for none. Default: none is looked for. */
+  readonly sceneProblem?: SceneProblem;
+}
+
+export type SceneProblem = (scene: SceneConfig) => string | null;
+
 /** The list as a JSON file that only its owner may read: camera URLs hold passwords. */
 export class FileCameraStore implements CameraStore {
   readonly path: string;
   readonly #log: ActorLog;
   readonly #notices: DataNotices;
+  readonly #sceneProblem: SceneProblem;
   #last: Promise<void> = Promise.resolve();
 
-  /** `notices` gets a sentence about a file that was set aside; default: the log alone. */
-  constructor(options: { readonly path: string; readonly log: ActorLog; readonly notices?: DataNotices }) {
+  constructor(options: CameraStoreOptions) {
     this.path = options.path;
     this.#log = options.log;
     this.#notices = options.notices ?? new DataNotices(options.log);
+    this.#sceneProblem = options.sceneProblem ?? (() => null);
   }
 
   async load(): Promise<LoadedCameras> {
@@ -84,11 +98,11 @@ export class FileCameraStore implements CameraStore {
 
   save(cameras: readonly CameraConfig[]): Promise<void> {
     const list = z.array(CameraConfig).max(MAX_CAMERAS).parse(cameras);
-    const body = `${JSON.stringify({ version: VERSION, cameras: list }, null, 2)}\n`;
-    const bytes = Buffer.byteLength(body);
-    if (bytes > MAX_BYTES) {
-      const message = `the cameras would take ${bytes} bytes, more than the ${MAX_BYTES} of the file: shorten prompts`;
-      return Promise.reject(new StorageError('NOT_WRITABLE', message, { path: this.path, bytes }));
+    const body = textOf(list);
+    const tooLong = lengthProblem(body);
+    if (tooLong !== null) {
+      const message = `the cameras would take ${tooLong} of the file: shorten prompts or scenes`;
+      return Promise.reject(new StorageError('NOT_WRITABLE', message, { path: this.path }));
     }
     const saved = this.#last.then(() => writeWhole(this.path, body));
     // The next save must run whether or not this one works; this one's caller gets its failure.
@@ -101,7 +115,7 @@ export class FileCameraStore implements CameraStore {
       const text = await readWhole(this.path, MAX_BYTES);
       if (text === null) return { cameras: [], problems: [] };
       await this.#restrict();
-      return parseList(text);
+      return parseList(text, this.#sceneProblem);
     } catch (thrown) {
       if (thrown instanceof StorageError) return { cameras: [], problems: [thrown.message] };
       throw thrown;
@@ -128,8 +142,20 @@ export class FileCameraStore implements CameraStore {
   }
 }
 
+/** A line for each camera: scenes have many numbers. */
+const textOf = (cameras: readonly CameraConfig[]): string =>
+  `{"version":${VERSION},"cameras":[\n${cameras.map((camera) => JSON.stringify(camera)).join(',\n')}\n]}\n`;
+
+/** The bound that a file would exceed, in words; null when it is within all. */
+function lengthProblem(body: string): string | null {
+  const bytes = Buffer.from(body);
+  if (bytes.length > MAX_BYTES) return `${bytes.length} bytes, more than the ${MAX_BYTES}`;
+  const { values, names } = jsonSize(bytes);
+  return values + names > MAX_PARTS ? `${values + names} values and names, more than the ${MAX_PARTS}` : null;
+}
+
 /** Throws a `StorageError` for a text that is not JSON. */
-function parseList(text: string): { cameras: CameraConfig[]; problems: string[] } {
+function parseList(text: string, sceneProblem: SceneProblem): { cameras: CameraConfig[]; problems: string[] } {
   const envelope = Envelope.safeParse(parseJson(text, 'the file', { maxLength: MAX_BYTES, maxParts: MAX_PARTS }));
   if (!envelope.success) return { cameras: [], problems: ['the file is not a list of cameras in JSON'] };
   const { version } = envelope.data;
@@ -143,12 +169,32 @@ function parseList(text: string): { cameras: CameraConfig[]; problems: string[] 
   const cameras = new Map<string, CameraConfig>();
   const problems: string[] = [];
   for (const [index, entry] of envelope.data.cameras.entries()) {
-    const parsed = CameraConfig.safeParse(entry);
-    const problem = parsed.success ? problemOf(parsed.data, cameras) : describe(parsed.error);
-    if (parsed.success && problem === null) cameras.set(parsed.data.cameraId, parsed.data);
-    else problems.push(`cameras[${index}]: ${problem ?? ''}`);
+    const { camera, problem } = readEntry(entry, sceneProblem);
+    const refusal = camera === null ? null : problemOf(camera, cameras);
+    if (camera !== null && refusal === null) cameras.set(camera.cameraId, camera);
+    for (const each of [problem, refusal]) if (each !== null) problems.push(`cameras[${index}]: ${each}`);
   }
   return { cameras: [...cameras.values()], problems };
+}
+
+const WithoutScene = CameraConfig.omit({ scene: true });
+
+interface ReadEntry {
+  /** Null when the entry is no camera. */
+  readonly camera: CameraConfig | null;
+  readonly problem: string | null;
+}
+
+/** A camera whose scene alone is invalid is kept without it. */
+function readEntry(entry: unknown, sceneProblem: SceneProblem): ReadEntry {
+  const parsed = CameraConfig.safeParse(entry);
+  const { scene } = parsed.data ?? {};
+  const problem = parsed.success ? (scene === undefined ? null : sceneProblem(scene)) : describe(parsed.error);
+  if (parsed.success && problem === null) return { camera: parsed.data, problem };
+  const without = WithoutScene.safeParse(entry);
+  if (!without.success) return { camera: null, problem };
+  const { cameraId } = without.data;
+  return { camera: without.data, problem: `scene of ${cameraId}, which is kept without one: ${problem}` };
 }
 
 function problemOf(camera: CameraConfig, known: ReadonlyMap<string, CameraConfig>): string | null {

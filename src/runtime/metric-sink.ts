@@ -10,8 +10,8 @@ export interface MetricSink {
   inc(name: string, by: number, labels?: MetricLabels): void;
   /** Sets a gauge. */
   set(name: string, value: number, labels?: MetricLabels): void;
-  /** Adds one measurement to a histogram. */
-  observe(name: string, value: number, labels?: MetricLabels): void;
+  /** Adds one measurement to a histogram. `traceId`: of the work that was measured. */
+  observe(name: string, value: number, traceId?: string): void;
 }
 
 /** Drops everything: the sink of a system that was started without one. */

@@ -1,4 +1,5 @@
 import { connect, Events, type JetStreamClient, type JetStreamManager, type NatsConnection, type Status } from 'nats';
+import { type IsSampled, NONE_SAMPLED } from '../../messages/trace-context.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
@@ -7,6 +8,7 @@ import type { BusState } from '../bus.ts';
 import { InfraError } from '../infra-error.ts';
 import { natsOptions, natsUser, shownNats } from '../../servers/nats-url.ts';
 import { asInfraError } from './nats-errors.ts';
+import { TopicCounts } from './topic-counts.ts';
 import { hintAfter, natsRefusal } from './nats-refusals.ts';
 
 export interface NatsOptions {
@@ -17,6 +19,8 @@ export interface NatsOptions {
   readonly log: ActorLog;
   /** Called after every reconnect: the server may have lost its streams and consumers. */
   readonly onReconnect: () => Promise<void>;
+  /** For the headers of messages. Default: no trace is. */
+  readonly isSampled?: IsSampled | undefined;
 }
 
 /** Most time for an answer of JetStream. */
@@ -36,6 +40,8 @@ export class NatsLink {
   readonly nc: NatsConnection;
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
+  readonly isSampled: IsSampled;
+  readonly topics = new TopicCounts();
   readonly #listeners = new Set<(state: BusState) => void>();
   readonly #calls = new Set<(reason: Error) => void>();
   readonly #refused = new Set<(reason: Error) => void>();
@@ -49,6 +55,7 @@ export class NatsLink {
     this.js = nc.jetstream({ timeout: ANSWER_MS });
     this.jsm = jsm;
     this.#url = options.url;
+    this.isSampled = options.isSampled ?? NONE_SAMPLED;
     void this.#follow(options);
   }
 

@@ -1,13 +1,15 @@
-import type { ImageId } from '../../messages/ids.ts';
-import { IMAGE_STREAM, streams, subjects } from '../../messages/subjects.ts';
+import { headers as newHeaders } from 'nats';
+import type { CameraId, ImageId } from '../../messages/ids.ts';
+import { headers as headerNames, IMAGE_STREAM, streams, subjects } from '../../messages/subjects.ts';
 import type { PicturesWanted } from '../../messages/wanted.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
-import type { AlertImageStore, ImageStore } from '../bus.ts';
+import type { AlertImageStore, ImageStore, StoredImage } from '../bus.ts';
 import { awaitImages, type ImageSource } from '../image-wait.ts';
 import { InfraError } from '../infra-error.ts';
 import type { NatsBus } from './nats-bus.ts';
 import type { NatsLink } from './connection.ts';
-import { directGet } from './direct-get.ts';
+import { directGetMessage } from './direct-get.ts';
+import { headersOf } from './headers.ts';
 import { store } from './send.ts';
 
 /** Of a picture, where NATS takes messages of 1 MB. */
@@ -33,8 +35,8 @@ export class JetStreamImages implements ImageStore {
     };
   }
 
-  put(id: ImageId, jpeg: Uint8Array): Promise<void> {
-    return this.#pictures.put(subjects.image(id), id, jpeg);
+  put(id: ImageId, jpeg: Uint8Array, cameraId: CameraId): Promise<void> {
+    return this.#pictures.put(subjects.image(id), id, jpeg, cameraId);
   }
 
   async get(id: ImageId, signal?: AbortSignal): Promise<Uint8Array | null> {
@@ -47,6 +49,10 @@ export class JetStreamImages implements ImageStore {
   }
 
   async find(id: ImageId): Promise<Uint8Array | null> {
+    return (await this.findStored(id))?.jpeg ?? null;
+  }
+
+  async findStored(id: ImageId): Promise<StoredImage | null> {
     return (
       (await this.#pictures.get(IMAGE_STREAM, subjects.image(id), id)) ??
       this.#pictures.get(streams.alertImages, subjects.alertImage(id), id)
@@ -80,8 +86,8 @@ export class JetStreamAlertImages implements AlertImageStore {
     return (await this.#pictures.get(streams.alertImages, subjects.alertImage(id), id)) !== null;
   }
 
-  put(id: ImageId, jpeg: Uint8Array): Promise<void> {
-    return this.#pictures.put(subjects.alertImage(id), id, jpeg);
+  put(id: ImageId, jpeg: Uint8Array, cameraId: CameraId): Promise<void> {
+    return this.#pictures.put(subjects.alertImage(id), id, jpeg, cameraId);
   }
 }
 
@@ -92,17 +98,21 @@ class Pictures {
     this.#link = link;
   }
 
-  async put(subject: string, id: ImageId, jpeg: Uint8Array): Promise<void> {
+  async put(subject: string, id: ImageId, jpeg: Uint8Array, cameraId: CameraId): Promise<void> {
     const most = Math.min(MAX_BYTES, this.#link.maxPayload - OVERHEAD);
     if (jpeg.byteLength > most) {
       const message = `image ${id} has ${jpeg.byteLength} bytes, at most ${most} fit`;
       throw new InfraError('IMAGE_TOO_LARGE', message, { id, bytes: jpeg.byteLength, most });
     }
-    await store(this.#link, subject, jpeg);
+    const headers = newHeaders();
+    headers.set(headerNames.cameraId, cameraId);
+    await store(this.#link, subject, jpeg, { headers });
   }
 
   /** Null when there is none, or no longer. */
-  get(stream: string, subject: string, id: ImageId): Promise<Uint8Array | null> {
-    return directGet(this.#link, stream, subject, `reading image ${id}`);
+  async get(stream: string, subject: string, id: ImageId): Promise<StoredImage | null> {
+    const found = await directGetMessage(this.#link, stream, subject, `reading image ${id}`);
+    if (found === null) return null;
+    return { jpeg: found.data, cameraId: headersOf(found).get(headerNames.cameraId) ?? null };
   }
 }

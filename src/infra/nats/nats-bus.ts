@@ -120,9 +120,11 @@ export class NatsBus implements Bus {
       const nc = this.link.require();
       const payload = JSON.stringify(body);
       checkSize(this.link, subject, payload);
-      nc.publish(subject, payload, trace === undefined ? {} : { headers: traceHeaders(trace) });
+      nc.publish(subject, payload, trace === undefined ? {} : { headers: traceHeaders(trace, this.link.isSampled) });
+      this.link.topics.sent(subject);
     } catch (thrown) {
       this.counters.failedBroadcasts += 1;
+      this.link.topics.failed(subject);
       // The link reports that NATS is down; any other error is the message's own.
       const { code, message } = asInfraError(thrown, `sending on ${subject}`);
       if (code === 'BUS_DOWN') this.#log.debug({ subject, err: message }, 'broadcast not sent');
@@ -138,6 +140,7 @@ export class NatsBus implements Bus {
     const subscription = this.link.nc.subscribe(subject, {
       callback: (error, message) => {
         if (error !== null) return;
+        this.link.topics.received(message.subject);
         try {
           listener(readBody(message.data, parser), message.subject);
         } catch (thrown) {
@@ -229,6 +232,7 @@ export class NatsBus implements Bus {
     parser: Parser<T>,
   ): StoredMessage<T> | null {
     const key = `${stream} read ${seq} ${at}`;
+    this.link.topics.received(subject);
     try {
       if (this.#inHand?.delay(key) === 'aside')
         throw new Error('it was in hand, alone, when this process ended for the second time');

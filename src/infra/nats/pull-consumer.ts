@@ -140,7 +140,8 @@ export class JetStreamPull<T> implements PullConsumer<T> {
 
   /** Null for a message that became a dead letter, or that is delivered again a moment later. */
   async #read(message: JsMsg): Promise<Delivery<T> | null> {
-    const { mostDeliveries, deadLetters, onBadBody, parser, inHand } = this.#options;
+    const { link, mostDeliveries, deadLetters, onBadBody, parser, inHand } = this.#options;
+    link.topics.received(message.subject);
     const { stream, consumer, streamSequence: seq, deliveryCount: attempt } = message.info;
     if (attempt > mostDeliveries) {
       await deadLetters.write({ message, reason: `delivered ${mostDeliveries} times without success` });

@@ -1,16 +1,16 @@
 const MB = 1024 * 1024;
 
-/** Default for all streams together. A bucket of 1 MB for locks comes on top. */
-export const STREAMS_MB = 5_312;
+/** Default for all streams together. Buckets of 35 MB for locks, users, releases and monitoring come on top. */
+export const STREAMS_MB = 5_632;
 /** With less, no stream would hold its messages long enough to be useful. */
 export const LEAST_STREAMS_MB = 64;
-/** Least size of a stream: room for four of the largest possible messages. */
-const LEAST_BYTES = 4 * MB;
+/** Least size of a stream: room for three of the largest possible messages. All of them fit into the least together. */
+const LEAST_BYTES = 3 * MB;
 const STEP = 0.8;
 
 /**
  * Splits `totalMb` among the streams of `full` (bytes by name, {@link STREAMS_MB} together) in proportion, with at
- * least 4 MB and at most `mostBytes` for each. The sum never exceeds the total.
+ * least 3 MB and at most `mostBytes` for each. The sum never exceeds the total.
  */
 export function streamSizes(
   full: ReadonlyMap<string, number>,

@@ -7,100 +7,15 @@ import {
   NatsError,
   RetentionPolicy,
   StorageType,
-  type StreamConfig,
 } from 'nats';
 import { ON_DEMAND_CAMERA } from '../../messages/ids.ts';
-import { consumers, IMAGE_STREAM, PRIORITIES_URGENT_FIRST, streams, subjects } from '../../messages/subjects.ts';
+import { consumers, PRIORITIES_URGENT_FIRST, streams, subjects } from '../../messages/subjects.ts';
 import { asError } from '../../runtime/errors.ts';
 import { InfraError } from '../infra-error.ts';
 import { MOST_DELIVERIES } from '../redelivery.ts';
 import { BUCKETS, bucketStream } from './buckets.ts';
+import { type StreamPlan, STREAMS } from './stream-plans.ts';
 import { lessStreams, streamSizes } from './stream-sizes.ts';
-
-const MINUTE = 60_000;
-const DAY = 24 * 60 * MINUTE;
-const MB = 1024 * 1024;
-
-type StreamPlan = Pick<StreamConfig, 'name' | 'subjects' | 'max_age' | 'max_bytes'> & Partial<StreamConfig>;
-
-/** Every stream with its bounds. At a bound the oldest messages are removed first. */
-const STREAMS: readonly StreamPlan[] = [
-  { name: streams.detections, subjects: [subjects.detections], max_age: nanos(60 * MINUTE), max_bytes: 256 * MB },
-  {
-    name: streams.tasks,
-    subjects: [subjects.tasks],
-    retention: RetentionPolicy.Workqueue,
-    max_age: nanos(10 * MINUTE),
-    max_bytes: 96 * MB,
-  },
-  // The newest question of each group only: the server drops an older one, also while a scheduler has it unacked.
-  {
-    name: streams.questions,
-    subjects: [subjects.questions],
-    retention: RetentionPolicy.Workqueue,
-    max_age: nanos(2 * MINUTE),
-    max_bytes: 32 * MB,
-    max_msgs_per_subject: 1,
-  },
-  { name: streams.results, subjects: [subjects.results], max_age: nanos(60 * MINUTE), max_bytes: 256 * MB },
-  // Pending webhook calls. A call that fails for ten minutes is given up, so none gets this old.
-  {
-    name: streams.webhooks,
-    subjects: [subjects.webhooks],
-    retention: RetentionPolicy.Workqueue,
-    max_age: nanos(20 * MINUTE),
-    max_bytes: 64 * MB,
-  },
-  // Its sequence is the live feed's offset: only aggregates may be in it.
-  {
-    name: streams.aggregates,
-    subjects: [subjects.aggregates],
-    max_age: nanos(10 * MINUTE),
-    max_bytes: 128 * MB,
-    duplicate_window: nanos(5 * MINUTE),
-  },
-  {
-    name: streams.alerts,
-    subjects: [subjects.alerts],
-    max_age: nanos(30 * DAY),
-    max_bytes: 256 * MB,
-    duplicate_window: nanos(5 * MINUTE),
-  },
-  {
-    name: streams.alertImages,
-    subjects: [subjects.alertImages],
-    max_age: nanos(30 * DAY),
-    max_bytes: 1024 * MB,
-    max_msgs_per_subject: 1,
-    allow_direct: true,
-  },
-  // A record and parts of at most 512 kB for each clip: about a thousand clips of a camera of 1.5 Mbit/s.
-  {
-    name: streams.alertClips,
-    subjects: [subjects.alertClips],
-    max_age: nanos(30 * DAY),
-    max_bytes: 2048 * MB,
-    max_msgs_per_subject: 1,
-    allow_direct: true,
-  },
-  // The window spans the redeliveries of a message whose `term` was lost.
-  {
-    name: streams.deadLetters,
-    subjects: [subjects.deadLetters],
-    max_age: nanos(7 * DAY),
-    max_bytes: 64 * MB,
-    duplicate_window: nanos(10 * MINUTE),
-  },
-  // Claim checks: one message per image id, read by subject, removed after five minutes.
-  {
-    name: IMAGE_STREAM,
-    subjects: [`${subjects.imagePrefix}>`],
-    max_age: nanos(5 * MINUTE),
-    max_bytes: 1024 * MB,
-    max_msgs_per_subject: 1,
-    allow_direct: true,
-  },
-];
 
 /** A delivery that is not settled after this long is delivered again. */
 const ACK_WAIT_MS = 30_000;
@@ -178,6 +93,13 @@ const CONSUMERS: readonly ConsumerPlan[] = [
   {
     stream: streams.alerts,
     durable: consumers.alertClips,
+    filter: subjects.alerts,
+    maxAckPending: 64,
+    mostDeliveries: Infinity,
+  },
+  {
+    stream: streams.alerts,
+    durable: consumers.alertIndex,
     filter: subjects.alerts,
     maxAckPending: 64,
     mostDeliveries: Infinity,
@@ -268,7 +190,7 @@ const configOf = (plan: StreamPlan, bytes: number) => ({
   storage: StorageType.File,
   retention: RetentionPolicy.Limits,
   discard: DiscardPolicy.Old,
-  duplicate_window: nanos(2 * MINUTE),
+  duplicate_window: nanos(2 * 60_000),
   ...plan,
   max_bytes: bytes,
 });

@@ -4,11 +4,12 @@ import type { MetricLabels, MetricSink } from '../metric-sink.ts';
 export interface MetricBatch {
   readonly counters: readonly MetricValue[];
   readonly gauges: readonly MetricValue[];
-  readonly observations: readonly MetricValue[];
+  readonly observations: readonly Observation[];
   /** Recordings left out because the batch was full. */
   readonly dropped: number;
 }
 export type MetricValue = readonly [name: string, value: number, labels?: MetricLabels];
+export type Observation = readonly [name: string, value: number, traceId?: string];
 
 /** Series of counters and of gauges, and measurements, that one batch holds; each of the three. */
 const CAPACITY = 10_000;
@@ -19,7 +20,7 @@ export class MetricBatcher implements MetricSink {
   readonly #send: (batch: MetricBatch) => void;
   #counters = new Map<string, MetricValue>();
   #gauges = new Map<string, MetricValue>();
-  #observations: MetricValue[] = [];
+  #observations: Observation[] = [];
   #dropped = 0;
   #timer: NodeJS.Timeout | null = null;
 
@@ -36,8 +37,9 @@ export class MetricBatcher implements MetricSink {
     this.#put(this.#gauges, seriesKey(name, labels), value(name, to, labels));
   }
 
-  observe(name: string, measured: number, labels?: MetricLabels): void {
-    if (this.#observations.length < CAPACITY) this.#observations.push(value(name, measured, labels));
+  observe(name: string, measured: number, traceId?: string): void {
+    if (this.#observations.length < CAPACITY)
+      this.#observations.push(traceId === undefined ? [name, measured] : [name, measured, traceId]);
     else this.#dropped += 1;
     this.#arm();
   }
