@@ -1,3 +1,4 @@
+import cookie from '@fastify/cookie';
 import websocket from '@fastify/websocket';
 import Fastify from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
@@ -50,6 +51,7 @@ export async function createApp(limits: HttpLimits, basePath: string, refusals: 
   });
   app.setSerializerCompiler(serializerCompiler);
   await installWebSockets(app, limits);
+  await app.register(cookie);
   return app;
 }
 

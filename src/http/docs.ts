@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { Aggregate } from '../messages/aggregate.ts';
+import { declareAll } from './access/route-access.ts';
 import { ErrorBody } from './errors/http-error.ts';
 import { CameraView } from './schemas/cameras-schema.ts';
 import { HealthReport } from './schemas/operations-schema.ts';
@@ -49,16 +50,19 @@ export async function installDocs(app: App, options: DocsOptions): Promise<void>
     transformObject: (document) => withoutUnused(transformObject(document)),
   });
   serveTextOnce(app);
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    ...(basePath === '' ? {} : { indexPrefix: basePath }),
-    staticCSP: true,
-    // The plugin's own policy would send browsers to https, which Gantry does not speak, and allow framing by our
-    // pages.
-    transformStaticCSP: (policy) =>
-      policy
-        .replace(/frame-ancestors [^;]*/u, frameAncestors(embedOrigins))
-        .replace(/\s*upgrade-insecure-requests;?/u, ''),
+  await app.register(async (docs: App) => {
+    declareAll(docs, { access: 'public', scope: 'none' });
+    await docs.register(swaggerUi, {
+      routePrefix: '/docs',
+      ...(basePath === '' ? {} : { indexPrefix: basePath }),
+      staticCSP: true,
+      // The plugin's own policy would send browsers to https, which Gantry does not speak, and allow framing by our
+      // pages.
+      transformStaticCSP: (policy) =>
+        policy
+          .replace(/frame-ancestors [^;]*/u, frameAncestors(embedOrigins))
+          .replace(/\s*upgrade-insecure-requests;?/u, ''),
+    });
   });
 }
 

@@ -54,6 +54,12 @@ export interface HttpLimits {
   readonly previewGraceMs: number;
 }
 
+/**
+ * Of routes whose body may hold a scene, in bytes and in fields and list entries: the largest scene has about 14,000,
+ * and 150 kB in numbers of 15 digits.
+ */
+export const SCENE_BODY = { bodyLimit: 256 * 1024, config: { jsonParts: 16_384 } } as const;
+
 export const DEFAULT_LIMITS: HttpLimits = {
   bodyBytes: 64 * 1024,
   headersTimeoutMs: 5_000,

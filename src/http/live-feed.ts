@@ -1,15 +1,21 @@
 import { type Aggregate, isAlert } from '../messages/aggregate.ts';
+import type { AlertHandling, Shelf } from '../messages/alert-handling.ts';
 import type { CameraStatus } from '../messages/camera.ts';
 import type { FeedPlace } from '../messages/feed.ts';
 import type { CameraId } from '../messages/ids.ts';
+import type { Principal } from '../messages/principal.ts';
 import type { ActorLog } from '../runtime/actor.ts';
 import { type Clock, pause } from '../runtime/clock.ts';
+import type { CameraScope } from './access/camera-scope.ts';
 import { HttpError } from './errors/http-error.ts';
 import { Heartbeat } from './feed/heartbeat.ts';
+import { handlingMessage, shelvesMessage } from './feed/desk-messages.ts';
 import { alertMessage, encode, type EncodedMessage, frameMessage, type Gap, gapMessage } from './feed/feed-protocol.ts';
 import { type FeedHistory, MissedAlerts } from './feed/missed-alerts.ts';
 import { RecentIds } from './feed/recent-ids.ts';
 import { resume } from './feed/resume.ts';
+import type { FeedSequence, LiveFeedFigures } from './feed/feed-figures.ts';
+import { removedStatus, ScopeChanges } from './feed/scope-changes.ts';
 import { frameOrder, Snapshot } from './feed/snapshot.ts';
 import { MAX_NAMED } from './feed/subscription.ts';
 import { Viewer, type FeedSocket, type Since, type ViewerHost } from './feed/viewer.ts';
@@ -22,6 +28,8 @@ const RETRY_MS = 1_000;
 
 export interface LiveFeedOptions {
   readonly cameras: Pick<CameraPort, 'list' | 'latest'>;
+  /** Which cameras exist for whom. */
+  readonly scope: Pick<CameraScope, 'sees' | 'onChange'>;
   readonly clock: Clock;
   readonly log: ActorLog;
   readonly limits: HttpLimits;
@@ -29,30 +37,6 @@ export interface LiveFeedOptions {
   readonly basePath?: string;
   /** Which aggregates also go out as `alert`. Default: those kept in `alerts:{id}`. */
   readonly isAlert?: (aggregate: Aggregate) => boolean;
-}
-
-/** Totals since the start; `viewers`, `lagging` and `bytesWaiting` are current. */
-export interface LiveFeedFigures {
-  readonly viewers: number;
-  readonly droppedFrames: number;
-  readonly closedSlow: number;
-  /** Aggregates that arrived again. */
-  readonly duplicates: number;
-  /** `gap` messages sent. */
-  readonly gaps: number;
-  /** Alerts sent again to returning viewers. */
-  readonly replayed: number;
-  /** Viewers with queued messages. */
-  readonly lagging: number;
-  /** Bytes queued and unsent, all viewers together. */
-  readonly bytesWaiting: number;
-}
-
-/** An aggregate's position in the stream. */
-export interface FeedSequence {
-  readonly seq: number;
-  /** Every message up to this sequence was published or does not exist. */
-  readonly through: number;
 }
 
 /** Sends aggregates and camera statuses to all viewers. Never waits for a viewer. */
@@ -94,12 +78,22 @@ export class LiveFeed implements ViewerHost {
       isAlert: this.#isAlert,
       onRead: ({ aggregate }, place) => this.#snapshot.keep(aggregate, 0, frameMessage(aggregate, place)),
     });
+    const scopeChanges = new ScopeChanges({
+      viewers: this.#viewers,
+      left: (viewer, camera) => this.#left(viewer, camera),
+      entered: (viewer, cameras) => void this.#snapshot.sendEntered(viewer, cameras, this.#published),
+    });
+    options.scope.onChange((change) => {
+      this.#followers.clear();
+      scopeChanges.apply(change);
+    });
   }
 
   figures(): LiveFeedFigures {
     const viewers = [...this.#viewers];
     return {
       viewers: viewers.length,
+      published: this.#published,
       ...this.#counts,
       closedSlow: this.#closedSlow,
       duplicates: this.#duplicates,
@@ -219,22 +213,43 @@ export class LiveFeed implements ViewerHost {
     for (const viewer of this.#followersOf(status.cameraId)) viewer.outbox.status(status.cameraId, text);
   }
 
+  /** Sends the changed handling of an alert. */
+  publishHandling(handling: AlertHandling): void {
+    const message = handlingMessage(handling);
+    for (const viewer of this.#followersOf(handling.cameraId)) viewer.alert(message);
+  }
+
+  publishShelves(shelves: readonly Shelf[]): void {
+    for (const viewer of this.#viewers) viewer.alert(shelvesMessage(shelves, (camera) => viewer.sees(camera)));
+  }
+
   /** The camera was removed: tells viewers, and forgets its messages. */
   forget(cameraId: CameraId): void {
     this.#snapshot.forget(cameraId);
     for (const viewer of this.#viewers) viewer.forget(cameraId);
-    this.publishStatus({
+    this.publishStatus(removedStatus(cameraId, this.#options.clock.now()));
+  }
+
+  sees({ principal }: Viewer, camera: CameraId): boolean {
+    return this.#options.scope.sees(principal, camera);
+  }
+
+  /** For the viewer it is as if the camera was removed. */
+  #left(viewer: Viewer, cameraId: CameraId): void {
+    viewer.forget(cameraId);
+    viewer.outbox.status(
       cameraId,
-      status: 0,
-      state: 'offline',
-      message: 'the camera was removed',
-      since: new Date(this.#options.clock.now()).toISOString(),
-    });
+      encode({ type: 'camera_status', data: removedStatus(cameraId, this.#options.clock.now()) }),
+    );
+    if (!viewer.outbox.lagging) return;
+    // Alerts of the camera may be queued.
+    this.disconnect(viewer);
+    viewer.socket.close(1012, 'the cameras you may see changed: reconnect and resume with since');
   }
 
   /** Adds a viewer; the caller passes on its messages and calls {@link disconnect} when the socket closes. */
-  connect(socket: FeedSocket): Viewer {
-    const viewer = new Viewer(socket, this, this.#options.clock, this.#options.limits, this.#counts);
+  connect(socket: FeedSocket, principal: Principal): Viewer {
+    const viewer = new Viewer({ socket, principal }, this, this.#options.clock, this.#options.limits, this.#counts);
     this.#viewers.add(viewer);
     this.#heartbeat.add(socket);
     viewer.greet(this.place());
@@ -305,7 +320,7 @@ export class LiveFeed implements ViewerHost {
   #followersOf(camera: CameraId): readonly Viewer[] {
     const known = this.#followers.get(camera);
     if (known !== undefined) return known;
-    const followers = [...this.#viewers].filter(({ subscription }) => subscription.has(camera));
+    const followers = [...this.#viewers].filter((viewer) => viewer.follows(camera));
     if (this.#followers.size >= MAX_NAMED) this.#followers.clear();
     this.#followers.set(camera, followers);
     return followers;
@@ -322,10 +337,13 @@ export class LiveFeed implements ViewerHost {
 
   /** @param place up to which every alert was sent; null when alerts may be missing */
   #tellGap(gap: Omit<Gap, 'basePath'>, place: FeedPlace | null): void {
-    const message = gapMessage({ ...gap, basePath: this.#options.basePath ?? '' }, place);
+    const { basePath = '' } = this.#options;
+    const ofAll = gapMessage({ ...gap, basePath }, place);
+    // The missed messages of all cameras are counted.
+    const ofScope = gapMessage({ ...gap, missed: null, basePath }, place);
     for (const viewer of this.#viewers) {
       this.#counts.gaps += 1;
-      viewer.alert(message);
+      viewer.alert(viewer.principal.groups === null ? ofAll : ofScope);
     }
   }
 }

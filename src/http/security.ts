@@ -1,16 +1,16 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { NOBODY, type Principal } from '../messages/principal.ts';
+import { type Authenticator, inQuery } from './access/authenticator.ts';
 import { corsAnswer } from './access/cors.ts';
 import { type AllowedHosts, hostAllowed, originAllowed } from './access/hosts.ts';
-import type { Tickets } from './access/tickets.ts';
 import { HttpError } from './errors/http-error.ts';
 import { methodsAt, type RouteTable } from './errors/route-table.ts';
 import { safeValue } from './errors/safe-value.ts';
 
 export interface SecurityOptions {
-  /** When set, every request under /api, /ws and /metrics needs it. */
-  readonly token: string | null;
-  readonly tickets: Tickets;
+  readonly authenticator: Authenticator;
+  /** In whose name a request is made; null: as its credential says. */
+  readonly principalOf: ((request: FastifyRequest) => Principal | null) | null;
   /** Host names this server answers to, besides addresses and names that only a local network knows. */
   readonly allowedHosts: AllowedHosts;
   /** Origins whose pages may use the API. */
@@ -23,30 +23,25 @@ export interface SecurityOptions {
   readonly routes: RouteTable;
 }
 
-/** Routes that take a ticket in the query, since a browser cannot send a header there. */
-const TICKET_ROUTES: ReadonlySet<string> = new Set([
-  '/api/images/:imageId',
-  '/api/alerts/:id/clip.mp4',
-  '/api/cameras/:id/snapshot.jpg',
-  '/ws',
-  '/ws/live/:cameraId',
-]);
 /** Requests that browsers send to any site without a CORS preflight: the origin of the page is checked. */
 const ORIGIN_CHECKED: ReadonlySet<string> = new Set([
   'GET /ws',
   'GET /ws/live/:cameraId',
   'POST /api/assessments',
+  'POST /api/alerts/:id/acknowledge',
   'POST /api/dead-letters/:id/replay',
 ]);
 /** For load balancers and containers, which send any `Host` or none. The reply is one word. */
 const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz']);
-const EVERY_METHOD = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST';
+const EVERY_METHOD = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT';
 
 /** Checks every request before anything else happens, and sets the security headers of every reply. */
 export function installSecurity(app: FastifyInstance, options: SecurityOptions): void {
-  const expected = options.token === null ? null : digest(options.token);
+  const { authenticator } = options;
   const origins = new Set(options.corsOrigins);
   const allowed = { hosts: options.allowedHosts, origins };
+  app.decorateRequest('principal');
+  app.decorateRequest('signedIn', null);
   app.addHook('onRequest', async (request, reply) => {
     const { host, origin } = request.headers;
     const route = request.routeOptions.url ?? '';
@@ -57,15 +52,24 @@ export function installSecurity(app: FastifyInstance, options: SecurityOptions):
     if (host === undefined || host === '') {
       throw new HttpError('BAD_REQUEST', 'host: is required', { field: 'host' });
     }
-    // With a token, a foreign page gains nothing by DNS rebinding.
-    if (expected === null && !hostAllowed(host, options.allowedHosts)) {
+    // With a token, or users, a foreign page gains nothing by DNS rebinding.
+    if (authenticator.open && !hostAllowed(host, options.allowedHosts)) {
       throw new HttpError(
         'HOST_REFUSED',
         'host: this server does not answer to that name; add it to GANTRY_ALLOWED_HOSTS, or set GANTRY_TOKEN',
         { field: 'host', value: safeValue('host', host) },
       );
     }
-    if (expected !== null && needsToken(route)) authenticate(request, route, expected, options.tickets);
+    if (options.principalOf === null) {
+      request.signedIn = await authenticator.identify(request);
+      request.principal = request.signedIn?.principal ?? NOBODY;
+    } else {
+      const principal = options.principalOf(request);
+      if (principal !== null) {
+        request.principal = principal;
+        request.signedIn = { principal, credential: { via: 'open' }, csrf: null };
+      }
+    }
     if (ORIGIN_CHECKED.has(`${request.method} ${route}`) && !originAllowed(origin, host, allowed)) {
       throw new HttpError(
         'ORIGIN_REFUSED',
@@ -95,40 +99,6 @@ export function installSecurity(app: FastifyInstance, options: SecurityOptions):
     return payload;
   });
 }
-
-/** Decided by the matched route, never by the raw path, which can be written in many ways. */
-const needsToken = (route: string): boolean =>
-  route.startsWith('/api') || route.startsWith('/ws') || route === '/metrics';
-
-/** Throws `UNAUTHORIZED` unless the request carries the token, or a ticket where the route takes one. */
-function authenticate(request: FastifyRequest, route: string, expected: Buffer, tickets: Tickets): void {
-  if (inQuery(request, 'token') !== undefined) {
-    throw unauthorized(
-      'token: is not accepted in the address, which logs keep; send "Authorization: Bearer TOKEN", or where no ' +
-        'header can be sent (pictures, WebSockets) ?ticket= with a ticket of POST /api/tickets',
-      'token',
-    );
-  }
-  const bearer = /^bearer +(\S+)$/iu.exec(request.headers.authorization ?? '')?.[1];
-  if (bearer !== undefined && timingSafeEqual(digest(bearer), expected)) return;
-  const ticket = bearer === undefined && TICKET_ROUTES.has(route) ? inQuery(request, 'ticket') : undefined;
-  if (ticket === undefined) {
-    throw unauthorized('token: is missing or wrong; send "Authorization: Bearer TOKEN"', 'token');
-  }
-  if (typeof ticket === 'string' && tickets.isValid(ticket)) return;
-  throw unauthorized('ticket: is not valid (any more); get a new one with POST /api/tickets', 'ticket');
-}
-
-const unauthorized = (message: string, field: string): HttpError =>
-  new HttpError('UNAUTHORIZED', message, { field, headers: { 'www-authenticate': 'Bearer realm="gantry"' } });
-
-/** Undefined when absent; a list when given more than once. */
-function inQuery(request: FastifyRequest, name: string): unknown {
-  const query: unknown = request.query;
-  return typeof query === 'object' && query !== null ? Reflect.get(query, name) : undefined;
-}
-
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /** Answers with the methods of an address; leaves unknown addresses to the not-found handler. */
 function answerOptions(request: FastifyRequest, reply: FastifyReply, routes: RouteTable): FastifyReply | undefined {

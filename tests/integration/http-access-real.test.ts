@@ -8,10 +8,12 @@ import { WebSocket } from 'ws';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
 import { aggregate } from '../support/http-samples.ts';
 import { serve } from '../support/http-served.ts';
+import { pageAssets } from '../support/built-page.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 
 /** Tests look into replies of every shape. */
 const jsonOf = async (reply: Response): Promise<any> => reply.json();
+const assets = await pageAssets();
 const JSON_TYPE = { 'content-type': 'application/json' };
 const CAMERA = JSON.stringify({ cameraId: 'south', url: 'rtsp://192.0.2.1/x' });
 
@@ -117,9 +119,9 @@ describe('under a base path', () => {
       '/',
       '/?a=1',
       '/index.html',
-      '/app.js',
-      '/style.css',
-      '/vendor/jsmpeg.js',
+      assets.script,
+      assets.style,
+      '/icon.svg',
       '/api/cameras',
       '/api/cameras/',
       '/api/cameras/?',

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { explainedTree } from '../../src/http/resources/tree-why.ts';
 import { InfraError } from '../../src/infra/infra-error.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
-import { budget, aggregate, healthy } from '../support/http-samples.ts';
+import { aggregate, healthy } from '../support/http-samples.ts';
+import { budget } from '../support/system-samples.ts';
 import { makeJpeg } from '../support/jpeg.ts';
+import { pageAssets } from '../support/built-page.ts';
 import { call, post } from '../support/http-call.ts';
 
 type Server = Awaited<ReturnType<typeof fakeServer>>;
+
+const { script } = await pageAssets();
 
 describe('HTTP API', () => {
   const world = new FakeWorld();
@@ -157,7 +162,7 @@ describe('HTTP API', () => {
   describe('operations', () => {
     it('show the supervision tree and the dead letters', async () => {
       const { json } = await call(base, '/api/supervisor/tree');
-      assert.deepEqual(json['tree'], world.treeNow);
+      assert.deepEqual(json['tree'], explainedTree(world.treeNow));
       assert.equal((json['deadLetters'] as { total: number }).total, 1);
     });
 
@@ -253,16 +258,26 @@ describe('HTTP API', () => {
       assert.match(reply.text, /detection_total 1/u);
     });
 
+    it('give metrics in OpenMetrics to those who ask for it', async () => {
+      const accept = 'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1';
+      const reply = await call(base, '/metrics', { headers: { accept } });
+      assert.match(reply.headers.get('content-type') ?? '', /^application\/openmetrics-text; version=1\.0\.0/u);
+      assert.match(reply.text, /# EOF\n$/u);
+    });
+
     it('describe every address in OpenAPI', async () => {
       const { json } = await call(base, '/docs/json');
       const paths = Object.keys(json['paths'] as object);
       for (const path of [
         '/api/cameras',
         '/api/cameras/{id}',
+        '/api/cameras/{id}/scene',
         '/api/cameras/{id}/latest',
         '/api/cameras/{id}/alerts',
+        '/api/cameras/{id}/counts',
         '/api/cameras/{id}/alerts/history',
         '/api/alerts/history',
+        '/api/alerts/{id}',
         '/api/cameras/{id}/snapshot.jpg',
         '/api/images/{imageId}',
         '/api/supervisor/tree',
@@ -294,8 +309,11 @@ describe('HTTP API', () => {
     assert.ok(!policy.includes('unsafe-inline') && !policy.includes('http'));
     assert.equal(page.headers.get('x-content-type-options'), 'nosniff');
     assert.equal(page.headers.get('access-control-allow-origin'), null);
-    assert.equal((await call(base, '/vendor/jsmpeg.js')).status, 200);
-    for (const path of ['/tsconfig.json', '/vendor/jsmpeg.d.ts', '/%2e%2e/package.json', '/..%2fpackage.json'])
+    assert.equal(page.headers.get('cache-control'), 'no-cache');
+    const asset = await call(base, script);
+    assert.equal(asset.status, 200);
+    assert.match(asset.headers.get('cache-control') ?? '', /immutable/u);
+    for (const path of ['/tsconfig.json', '/assets/', '/assets/none.js', '/%2e%2e/package.json', '/..%2fpackage.json'])
       assert.equal((await call(base, path)).status, 404, path);
   });
 });

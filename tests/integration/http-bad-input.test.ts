@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
 import { call, post } from '../support/http-call.ts';
+import { BOW_TIE, SCENE } from '../support/http-samples.ts';
 
+const put = (body: unknown): RequestInit => ({ ...post(body), method: 'PUT' });
 const good = { cameraId: 'a', url: 'rtsp://192.0.2.1/x' };
 const cases: readonly (readonly [
   string,
@@ -88,6 +90,49 @@ const cases: readonly (readonly [
     post({ ...good, prompt: null }),
     { status: 400, code: 'INVALID_FIELD', field: 'prompt', value: null },
   ],
+  [
+    'a scene without a size',
+    '/api/cameras',
+    post({ ...good, scene: { zones: [] } }),
+    { status: 400, code: 'MISSING_FIELD', field: 'scene.width', value: null },
+  ],
+  [
+    'an unknown kind of zone',
+    '/api/cameras',
+    post({ ...good, scene: { ...SCENE, zones: [SCENE.zones[0], { ...SCENE.zones[0], id: 'b', kind: 'river' }] } }),
+    { status: 400, code: 'INVALID_FIELD', field: 'scene.zones[1].kind', value: 'river' },
+  ],
+  [
+    'a zone that crosses itself',
+    '/api/cameras/north/scene',
+    put({ ...SCENE, zones: [SCENE.zones[0], { id: 'b', kind: 'junction', polygon: BOW_TIE }] }),
+    { status: 400, code: 'INVALID_FIELD', field: 'zones[1].polygon', value: JSON.stringify(BOW_TIE) },
+  ],
+  [
+    'a corner outside the picture',
+    '/api/cameras/north/scene',
+    put({ ...SCENE, zones: [{ ...SCENE.zones[0], polygon: [...BOW_TIE.slice(0, 2), [300, 721]] }] }),
+    { status: 400, code: 'INVALID_FIELD', field: 'zones[0].polygon[2]', value: '[300,721]' },
+  ],
+  [
+    'a calibration of points on one line',
+    '/api/cameras/north/scene',
+    put({ ...SCENE, calibration: [1, 2, 3, 4].map((n) => ({ image: [n * 100, n * 100], road: [n, n] })) }),
+    { status: 400, code: 'INVALID_FIELD', field: 'calibration' },
+  ],
+  [
+    'a threshold of a kind that does not exist',
+    '/api/cameras/north/scene',
+    put({ ...SCENE, thresholds: { loitering: { enabled: true } } }),
+    { status: 400, code: 'UNKNOWN_FIELD', field: 'thresholds.loitering' },
+  ],
+  [
+    'a scene for a camera that is not there',
+    '/api/cameras/nobody/scene',
+    put(SCENE),
+    { status: 404, code: 'UNKNOWN_CAMERA', field: 'id', value: 'nobody' },
+  ],
+  ['no scene', '/api/cameras/north/scene', {}, { status: 404, code: 'NO_SCENE', field: 'id', value: 'north' }],
   [
     'an unknown field',
     '/api/cameras',
@@ -268,9 +313,7 @@ describe('bad input to the HTTP API', () => {
   }
 
   it('names the methods that are taken', async () => {
-    assert.equal(
-      (await call(base, '/api/cameras/x', { method: 'PUT' })).headers.get('allow'),
-      'DELETE, GET, HEAD, PATCH',
-    );
+    const { headers } = await call(base, '/api/cameras/x', { method: 'PUT' });
+    assert.equal(headers.get('allow'), 'DELETE, GET, HEAD, PATCH');
   });
 });

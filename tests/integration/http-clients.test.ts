@@ -3,11 +3,13 @@ import { describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import { aggregate } from '../support/http-samples.ts';
 import { serve } from '../support/http-served.ts';
+import { pageAssets } from '../support/built-page.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 import { rawRequest } from '../support/raw-request.ts';
 
 /** Tests look into replies of every shape. */
 const jsonOf = async (reply: Response): Promise<any> => reply.json();
+const assets = await pageAssets();
 const JSON_TYPE = { 'content-type': 'application/json' };
 const CAMERA = JSON.stringify({ cameraId: 'south', url: 'rtsp://192.0.2.1/x' });
 
@@ -76,7 +78,7 @@ describe('a request without a body', () => {
 describe('methods', () => {
   const PATHS = [
     '/',
-    '/app.js',
+    assets.script,
     '/api/cameras',
     '/api/cameras/north',
     '/api/supervisor/tree',
@@ -89,7 +91,7 @@ describe('methods', () => {
     '/docs/json',
     '/livez',
     '/readyz',
-    '/vendor/jsmpeg.js',
+    '/icon.svg',
   ];
 
   it('HEAD works wherever GET does, and ends', async (t) => {
@@ -125,7 +127,9 @@ describe('methods', () => {
     const { world, ask } = await serve(t);
     const frame = world.saw(aggregate('north'), await makeJpeg());
     // Files of the page are files, and a stream of events does not end.
-    const routes = PATHS.filter((each) => each !== '/' && each !== '/app.js' && !each.endsWith('events'));
+    const routes = PATHS.filter(
+      (each) => each !== '/' && each !== assets.script && each !== '/icon.svg' && !each.endsWith('events'),
+    );
     const pictures = ['/api/cameras/north/snapshot.jpg', `/api/images/${frame.imageId}`];
     for (const path of [...routes, ...pictures, '/api/cameras/north/latest', '/api/cameras/north/alerts']) {
       const reply = await ask(`${path}/${path.endsWith('alerts') ? '?limit=5' : ''}`, { redirect: 'manual' });

@@ -203,7 +203,7 @@ describe('WebSocket feed', () => {
     await until('the close', () => bad.closed);
     assert.deepEqual(
       bad.of('error').map((data) => data['field']),
-      ['message', 'data.cameraIds.0', 'message'],
+      ['message', 'data.cameraIds[0]', 'message'],
     );
     assert.equal(bad.closed!.code, 1008);
     const large = await join();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { FLOW_STAGES, type FlowReport, type NodeList, type SettingList } from '../../src/http/schemas/system-schema.ts';
 import { startTestGantry, type TestGantry } from '../support/gantry.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
@@ -56,10 +57,28 @@ for (const { path, status, code } of [
 test('the tree says why and what next', async () => {
   const { json } = await gantry.request('GET', '/api/supervisor/tree');
   assert.equal(json.tree.intensity.left, json.tree.intensity.maxRestarts);
+  assert.match(json.tree.why, /^runs/u);
   const scheduler = json.tree.children.find((each: { path: string }) => each.path === '/scheduler');
   assert.deepEqual(
     { onNextFailure: scheduler.onNextFailure, restart: scheduler.restart, type: scheduler.events[0].type },
     { onNextFailure: 'restart', restart: 'permanent', type: 'started' },
   );
   assert.ok(scheduler.nextBackoffMs > 0 && scheduler.busyShare >= 0);
+});
+
+test('a running process is among the nodes, and tells its flow and its settings', async () => {
+  const get = async (path: string) => (await gantry.request('GET', path)).json as Record<string, unknown[]>;
+  const { nodes } = (await get('/api/system/nodes')) as { nodes: NodeList['nodes'] };
+  assert.deepEqual(
+    nodes.map(({ roles, state, here, url }) => ({ roles, state, here, url })),
+    [{ roles: ['cameras', 'scheduler', 'aggregator', 'web'], state: 'present', here: true, url: gantry.url }],
+  );
+  const { stages } = (await get('/api/system/flow')) as { stages: FlowReport['stages'] };
+  assert.deepEqual(
+    stages.map(({ name, nodes: having }) => [name, having]),
+    FLOW_STAGES.map((name) => [name, 1]),
+  );
+  assert.ok(stages.filter(({ lag }) => lag !== null).length >= 4, JSON.stringify(stages));
+  const { settings } = (await get('/api/system/settings')) as { settings: SettingList['settings'] };
+  assert.equal(settings.find(({ name }) => name === 'GANTRY_LANGUAGE')?.default, 'en');
 });

@@ -14,7 +14,7 @@ export async function call(base: string, path: string, init: RequestInit = {}): 
     status: reply.status,
     headers: reply.headers,
     text,
-    json: /json/u.test(reply.headers.get('content-type') ?? '') ? JSON.parse(text) : {},
+    json: text !== '' && /json/u.test(reply.headers.get('content-type') ?? '') ? JSON.parse(text) : {},
   };
 }
 

@@ -1,7 +1,8 @@
-import type { BudgetReport } from '../../src/http/schemas/budget-schema.ts';
+import type { CountedBin } from '../../src/messages/counted-bin.ts';
 import { randomUUID } from 'node:crypto';
 import type { CameraRecord, HealthReport, KeyPoolStats } from '../../src/http/ports.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
+import type { Incident } from '../../src/messages/incident.ts';
 import type { CameraConfig, CameraStatus } from '../../src/messages/camera.ts';
 import type { RiskLevel } from '../../src/messages/assessment.ts';
 import type { TreeSnapshot } from '../../src/runtime/inspect.ts';
@@ -22,6 +23,44 @@ export const config = (cameraId: string, more: Partial<CameraConfig> = {}): Came
   intervalSeconds: 1.8,
   ...more,
 });
+
+/** A road seen from 8 m above it, with one lane. */
+export const SCENE = {
+  width: 1_280,
+  height: 720,
+  calibration: [
+    { image: [440, 600], road: [-4, 20] },
+    { image: [840, 600], road: [4, 20] },
+    { image: [540, 400], road: [-4, 40] },
+    { image: [740, 400], road: [4, 40] },
+    { image: [640, 500], road: [0, 26.666_666_7] },
+  ],
+  zones: [
+    {
+      id: 'north-bound',
+      kind: 'lane',
+      polygon: [
+        [640, 600],
+        [840, 600],
+        [740, 400],
+        [640, 400],
+      ],
+      direction: [
+        [700, 590],
+        [680, 410],
+      ],
+      speedLimitKmh: 50,
+    },
+  ],
+  speedLimitKmh: 60,
+};
+/** A polygon that crosses itself. */
+export const BOW_TIE = [
+  [100, 600],
+  [300, 700],
+  [300, 600],
+  [100, 700],
+];
 
 export const record = (camera: CameraConfig): CameraRecord => ({
   config: camera,
@@ -45,6 +84,7 @@ export function aggregate(cameraId: string, more: Partial<Aggregate> & { risk?: 
       { objectId: 1, trackId: 8, class: 'person', confidence: 0.72, bbox: [280, 140, 330, 260], velocity: null },
       { objectId: 2, trackId: 9, class: 'car', confidence: 0.66, bbox: [450, 60, 560, 130], velocity: null },
     ],
+    incidents: [],
     trafficGroups: [
       {
         groupIndex: 1,
@@ -105,6 +145,7 @@ export const healthy: HealthReport = {
   models: [{ name: 'ssd', state: 'ready', notice: null }],
   cameras: { total: 1, online: 1, connecting: 0, offline: 0, fault: 0 },
   notices: [],
+  alerts: [],
 };
 
 const node = {
@@ -209,26 +250,61 @@ export const keyStats: KeyPoolStats = {
   circuits: [{ group: 'm at provider', state: 'closed', since: null, failures: 0, retryAt: null }],
 };
 
-export const budget: BudgetReport = {
-  calls: {
-    allowed_per_minute: 180,
-    used_last_minute: 170,
-    wasted_last_minute: 2,
-    used: 900,
-    wasted: 9,
-    answer_ms: 1_100,
-    price: 0.2,
+/** A minute in which two cars crossed a line. */
+export const countedBin = (start: string): CountedBin => ({
+  start,
+  seconds: 60,
+  observedSeconds: 60,
+  calibrated: true,
+  lines: [{ lineId: 'gate', crossings: [{ direction: 'left-to-right', class: 'car', count: 2 }] }],
+  movements: [],
+  lanes: [],
+  notOnRoad: [],
+  leftOut: 0,
+});
+
+/** A near miss of the two cars of {@link aggregate}; the alert about it is that frame. */
+export const incidentOf = (requestId: string, incidentId = 'north-abc12-7'): Incident => ({
+  incidentId,
+  kind: 'near-miss',
+  state: 'closed',
+  onset: '2026-11-27T07:59:58.000Z',
+  foundAt: '2026-11-27T08:00:00.000Z',
+  endedAt: '2026-11-27T08:00:01.000Z',
+  objects: [0, 2],
+  trackIds: [7, 9],
+  bbox: [60, 60, 560, 280],
+  zone: 'a',
+  calibrated: true,
+  evidence: {
+    ttc: 0.9,
+    pet: null,
+    speedKmh: 41,
+    distanceM: 1.2,
+    durationS: 3,
+    decelerationMps2: 6,
+    neededDecelerationMps2: 5,
+    headwayS: null,
+    limitKmh: 50,
+    degrees: null,
+    vehicles: null,
+    lengthM: null,
   },
-  questions: {
-    asked: 890,
-    superseded: 40,
-    carried: 300,
-    budget: 700,
-    per_minute: 320,
-    by_camera: [{ camera_id: 'north', asked: 890, superseded: 40, carried: 300, budget: 700 }],
+  severity: 'high',
+  subjectIndex: 2,
+  cropId: `${requestId}.g2`,
+  trajectories: [{ trackId: 7, points: [[0, 1, 2, 300, 200]] }],
+  alertId: requestId,
+  verdict: {
+    status: 'confirmed',
+    level: 'high',
+    modelLevel: 'medium',
+    confidence: 0.7,
+    description: 'Two cars almost meet.',
+    source: 'vlm',
+    assessedAt: '2026-11-27T08:00:00.000Z',
+    promptHash: '89f7e595611d',
+    model: 'sim-vl',
+    reply: '{"level":"medium"}',
   },
-  freshness: { limit_seconds: 2, p50_seconds: 1.2, p95_seconds: 1.9 },
-  keys: { present: 2, needed: 4 },
-  tokens_per_call: { prompt: 810, completion: 60 },
-  short_since: '2026-01-02T03:04:05.000Z',
-};
+});

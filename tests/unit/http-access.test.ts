@@ -212,38 +212,49 @@ describe('the base path', () => {
 });
 
 describe('tickets', () => {
+  const BY_TOKEN = { via: 'access-token' } as const;
   const at = (now: number) => ({ now: () => now });
 
   it('are good for a minute, and for every process with the same token', async () => {
     let now = 1_800_000_000_000;
     const clock = { now: () => now };
     const tickets = await Tickets.open('a-token-of-the-operator', clock);
-    const { ticket, expiresAt } = tickets.issue();
+    const { ticket, expiresAt } = tickets.issue(BY_TOKEN);
     assert.equal(Date.parse(expiresAt), now + TICKET_LIFE_MS);
-    assert.match(ticket, /^[\w-]{64}$/u);
-    assert.notEqual(tickets.issue().ticket, ticket);
-    assert.ok((await Tickets.open('a-token-of-the-operator', clock)).isValid(ticket));
-    assert.ok(!(await Tickets.open('a-token-of-the-operators', clock)).isValid(ticket));
+    assert.match(ticket, /^[\w-]{108}$/u);
+    assert.notEqual(tickets.issue(BY_TOKEN).ticket, ticket);
+    assert.deepEqual((await Tickets.open('a-token-of-the-operator', clock)).read(ticket), BY_TOKEN);
+    assert.equal((await Tickets.open('a-token-of-the-operators', clock)).read(ticket), null);
     now += TICKET_LIFE_MS - 1;
-    assert.ok(tickets.isValid(ticket));
+    assert.ok(tickets.read(ticket));
     now += 1;
-    assert.ok(!tickets.isValid(ticket));
+    assert.ok(!tickets.read(ticket));
   });
 
   it('are worth nothing when one character is another, or they are none', async () => {
     const tickets = await Tickets.open('a-token-of-the-operator', at(1_800_000_000_000));
-    const { ticket } = tickets.issue();
+    const { ticket } = tickets.issue(BY_TOKEN);
     for (let index = 0; index < ticket.length; index += 1) {
       const other = ticket[index] === 'A' ? 'B' : 'A';
-      assert.ok(!tickets.isValid(ticket.slice(0, index) + other + ticket.slice(index + 1)), `character ${index}`);
+      assert.ok(!tickets.read(ticket.slice(0, index) + other + ticket.slice(index + 1)), `character ${index}`);
     }
-    const none = ['', 'a-token-of-the-operator', ticket.slice(1), `${ticket}A`, '='.repeat(64), 'é'.repeat(64)];
-    for (const text of [...none, ticket.repeat(10_000)]) assert.ok(!tickets.isValid(text), text.slice(0, 80));
+    const none = ['', 'a-token-of-the-operator', ticket.slice(1), `${ticket}A`, '='.repeat(108), 'é'.repeat(108)];
+    for (const text of [...none, ticket.repeat(10_000)]) assert.ok(!tickets.read(text), text.slice(0, 80));
+  });
+
+  it('stand for the credential that asked for them', async () => {
+    const tickets = await Tickets.open(null, at(0));
+    for (const credential of [
+      { via: 'open' },
+      { via: 'session', key: 'ab'.repeat(32) },
+      { via: 'api-token', key: '0f'.repeat(32) },
+    ] as const)
+      assert.deepEqual(tickets.read(tickets.issue(credential).ticket), credential);
   });
 
   it('of a server without a token are its own', async () => {
     const [one, other] = await Promise.all([Tickets.open(null, at(0)), Tickets.open(null, at(0))]);
-    assert.ok(one.isValid(one.issue().ticket));
-    assert.ok(!one.isValid(other.issue().ticket));
+    assert.ok(one.read(one.issue(BY_TOKEN).ticket));
+    assert.ok(!one.read(other.issue(BY_TOKEN).ticket));
   });
 });

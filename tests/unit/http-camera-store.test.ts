@@ -3,10 +3,14 @@ import { chmod, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { beforeEach, describe, it } from 'node:test';
 import { FileCameraStore } from '../../src/infra/camera-store.ts';
+import type { SceneConfig } from '../../src/messages/scene.ts';
 import { DataNotices } from '../../src/storage/set-aside.ts';
 import { config } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const corners = (count: number): [number, number][] =>
+  Array.from({ length: count }, (_, i) => [i + 0.5, i % 2 === 0 ? 10 : 20]);
 
 describe('camera store', () => {
   let folder = '';
@@ -87,7 +91,7 @@ describe('camera store', () => {
     'a file of zeros': () => writeFile(path, Buffer.alloc(4_096)),
     garbage: () => writeFile(path, Buffer.from('ff00c1fe80', 'hex')),
     'a folder': () => mkdir(path),
-    'a file of 17 MB': () => writeFile(path, Buffer.alloc(17 * 1024 * 1024, 0x20)),
+    'a file of 33 MB': () => writeFile(path, Buffer.alloc(33 * 1024 * 1024, 0x20)),
     'a million brackets': () => writeFile(path, '['.repeat(1_000_000)),
     'the null of JSON': () => writeFile(path, 'null'),
   })) {
@@ -144,9 +148,37 @@ describe('camera store', () => {
 
   it('refuses a list that it could not read again, and leaves the old one', async () => {
     await open().save([config('a')]);
-    const long = Array.from({ length: 9_000 }, (_, index) => config(`c${index}`, { prompt: 'x'.repeat(2_000) }));
+    const long = Array.from({ length: 9_000 }, (_, index) => config(`c${index}`, { prompt: '路'.repeat(2_000) }));
     await assert.rejects(open().save(long), { name: 'StorageError', code: 'NOT_WRITABLE', message: /prompts/u });
     assert.deepEqual((await open().load()).cameras, [config('a')]);
+  });
+
+  it('refuses more corners of zones than it could read again', async () => {
+    const zone = (id: number) => ({ id: `z${id}`, kind: 'lane' as const, polygon: corners(64) });
+    const scene = { width: 1280, height: 720, zones: Array.from({ length: 64 }, (_, id) => zone(id)), lines: [] };
+    await open().save([config('largest', { scene })]);
+    assert.deepEqual((await open().load()).cameras[0]?.scene, scene);
+    const many = Array.from({ length: 330 }, (_, index) => config(`c${index}`, { scene }));
+    await assert.rejects(open().save(many), { code: 'NOT_WRITABLE', message: /values and names.*scenes/u });
+    assert.equal((await open().load()).cameras.length, 1);
+  });
+
+  it('keeps a camera whose scene is invalid, without the scene, and says why', async () => {
+    const scene = { width: 1280, height: 720, zones: [{ id: 'a', kind: 'lane', polygon: corners(3) }], lines: [] };
+    const odd = { ...scene, zones: [{ id: 'a', kind: 'pavement', polygon: corners(3) }] };
+    await open().save([]);
+    const entries = [
+      { ...config('good'), scene },
+      { ...config('odd'), scene: odd },
+      { ...config('crossed'), scene: { ...scene, width: 640 } },
+    ];
+    await writeFile(path, JSON.stringify({ version: 1, cameras: entries }));
+    const sceneProblem = ({ width }: SceneConfig): string | null => (width === 640 ? 'zones[0].polygon: no' : null);
+    const { cameras, problems, movedAside } = await new FileCameraStore({ path, log, sceneProblem }).load();
+    assert.deepEqual(cameras, [{ ...config('good'), scene }, config('odd'), config('crossed')]);
+    assert.match(problems[0] ?? '', /^cameras\[1\]: scene of odd, which is kept without one: scene\.zones\.0\.kind/u);
+    assert.match(problems[1] ?? '', /^cameras\[2\]: scene of crossed, .*: zones\[0\]\.polygon: no$/u);
+    assert.match(await readFile(movedAside!, 'utf8'), /pavement/u);
   });
 
   it('does not save what is no camera', () => {

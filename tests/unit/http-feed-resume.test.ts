@@ -5,7 +5,8 @@ import { LiveFeed } from '../../src/http/live-feed.ts';
 import type { FeedHistory, StoredAggregate } from '../../src/http/feed/missed-alerts.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
-import { FakeSocket } from '../support/feed-socket.ts';
+import { ANYONE } from '../../src/messages/principal.ts';
+import { EVERYTHING, FakeSocket } from '../support/feed-socket.ts';
 import { FakeWorld } from '../support/http-fakes.ts';
 import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
@@ -41,6 +42,7 @@ function setUp(limits: Partial<HttpLimits> = {}) {
   const world = new FakeWorld().add('a', 'b');
   const history = new FakeHistory();
   const feed = new LiveFeed({
+    scope: EVERYTHING,
     cameras: world.ports().cameras,
     clock,
     log: memoryLog(),
@@ -63,7 +65,7 @@ function setUp(limits: Partial<HttpLimits> = {}) {
   };
   const join = async (data: object = {}) => {
     const socket = new FakeSocket();
-    const viewer = feed.connect(socket);
+    const viewer = feed.connect(socket, ANYONE);
     viewer.receive(JSON.stringify({ type: 'subscribe', data }));
     await settle();
     return { socket, viewer };
@@ -200,7 +202,7 @@ describe('a viewer that comes back', () => {
     feed.begin('e', 0);
     const all = Array.from({ length: 300 }, () => happens('a', 'high'));
     const socket = new FakeSocket();
-    const viewer = feed.connect(socket);
+    const viewer = feed.connect(socket, ANYONE);
     socket.stuck = true;
     viewer.receive(JSON.stringify({ type: 'subscribe', data: { since: 'e-0' } }));
     await settle();

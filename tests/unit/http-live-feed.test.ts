@@ -4,7 +4,8 @@ import { DEFAULT_LIMITS, type HttpLimits } from '../../src/http/http-limits.ts';
 import { LiveFeed } from '../../src/http/live-feed.ts';
 import type { GroupAssessment } from '../../src/messages/assessment.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
-import { FakeSocket } from '../support/feed-socket.ts';
+import { ANYONE } from '../../src/messages/principal.ts';
+import { EVERYTHING, FakeSocket } from '../support/feed-socket.ts';
 import { FakeWorld } from '../support/http-fakes.ts';
 import { aggregate, statusOf } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
@@ -13,6 +14,7 @@ function setUp(limits: Partial<HttpLimits> = {}, ...cameras: string[]) {
   const clock = new ManualClock();
   const world = new FakeWorld().add(...cameras);
   const feed = new LiveFeed({
+    scope: EVERYTHING,
     cameras: world.ports().cameras,
     clock,
     log: memoryLog(),
@@ -20,7 +22,7 @@ function setUp(limits: Partial<HttpLimits> = {}, ...cameras: string[]) {
   });
   const join = (request?: object) => {
     const socket = new FakeSocket();
-    const viewer = feed.connect(socket);
+    const viewer = feed.connect(socket, ANYONE);
     if (request !== undefined) viewer.receive(JSON.stringify(request));
     return { socket, viewer };
   };
@@ -173,7 +175,7 @@ describe('live feed', () => {
     assert.deepEqual(
       socket.of('error').map(({ code, field, value }) => ({ code, field, value })),
       [
-        { code: 'INVALID_FIELD', field: 'data.cameraIds.1', value: '../x' },
+        { code: 'INVALID_FIELD', field: 'data.cameraIds[1]', value: '../x' },
         { code: 'INVALID_FIELD', field: 'type', value: 'dance' },
         { code: 'BAD_REQUEST', field: 'message', value: null },
       ],

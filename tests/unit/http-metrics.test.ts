@@ -29,6 +29,9 @@ export function typedNames(metrics: MetricRecorder): void {
   metrics.set('queue_depth', 1);
   // @ts-expect-error a label of another metric
   metrics.set('queue_depth', 1, { consumer: 'cache' });
+  metrics.observe('llm_latency_seconds', 1, 'a trace');
+  // @ts-expect-error a histogram without exemplars
+  metrics.observe('lock_wait_seconds', 1, 'a trace');
   // @ts-expect-error a metric without labels
   metrics.inc('lock_failures_total', 1, { queue: 'cache' });
 }
@@ -60,7 +63,7 @@ describe('metrics', () => {
     ]) {
       assert.match(text, new RegExp(`^# TYPE ${name} `, 'mu'), name);
     }
-    assert.match(metrics.contentType, /^text\/plain/u);
+    assert.match(metrics.contentType(), /^text\/plain/u);
   });
 
   it('count and measure', async () => {
@@ -87,10 +90,11 @@ describe('metrics', () => {
     const { metrics } = make();
     metrics.apiKey('key-001', 'available');
     metrics.apiKey('key-001', 'cooling');
+    metrics.inc('llm_requests_total', 1, { model: 'm', api_key_id: 'key-001', status: 'success' });
     assert.equal(await value(metrics, 'api_key_status{key_id="key-001",status="cooling"}'), 1);
     assert.equal(await value(metrics, 'api_key_status{key_id="key-001",status="available"}'), 0);
-    metrics.forgetKey('key-001');
-    assert.equal(await value(metrics, 'api_key_status{key_id="key-001",status="cooling"}'), null);
+    await metrics.forgetKey('key-001');
+    assert.doesNotMatch(await metrics.render(), /key-001/u);
   });
 
   it('mirror the tree, and lose the series of actors that are gone', async () => {
@@ -116,6 +120,7 @@ describe('metrics', () => {
       closedSlow: 1,
       gaps: 3,
       replayed: 9,
+      published: 7,
       lagging: 1,
       bytesWaiting: 4096,
     });
@@ -167,14 +172,36 @@ describe('metrics', () => {
     for (const camera of ['a', 'b', 'c', 'd'])
       metrics.inc('detection_total', 1, { camera_id: camera, model_type: 'ssd' });
     assert.equal(await value(metrics, 'detection_total{camera_id="other",model_type="ssd"}'), 2);
+    assert.equal(await value(metrics, 'metric_labels_dropped_total{label="camera_id"}'), 2);
     for (const key of ['k1', 'k2', 'k3']) metrics.apiKey(key, 'available');
     assert.equal(await value(metrics, 'api_key_status{key_id="other",status="available"}'), 1);
-    metrics.forgetKey('k1');
+    await metrics.forgetKey('k1');
     metrics.apiKey('k3', 'cooling');
     assert.equal(await value(metrics, 'api_key_status{key_id="k1",status="available"}'), null);
     assert.equal(await value(metrics, 'api_key_status{key_id="k3",status="cooling"}'), 1);
     showTree(metrics, tree(['a', 'b', 'c', 'd']), 2);
     assert.equal(await value(metrics, 'mailbox_depth{actor="other"}'), 6);
+  });
+
+  it('forget a camera in all its series, and free its place', async () => {
+    const { metrics } = make(2);
+    for (const camera_id of ['a', 'b']) {
+      metrics.inc('detection_total', 1, { camera_id, model_type: 'ssd' });
+      metrics.inc('shed_total', 1, { camera_id, what: 'group', reason: 'overload' });
+      metrics.set('camera_up', 1, { camera_id });
+    }
+    await metrics.forgetCamera('a');
+    assert.doesNotMatch(await metrics.render(), /camera_id="a"/u);
+    assert.equal(await value(metrics, 'camera_up{camera_id="b"}'), 1);
+    metrics.inc('detection_total', 1, { camera_id: 'c', model_type: 'ssd' });
+    assert.equal(await value(metrics, 'detection_total{camera_id="c",model_type="ssd"}'), 1);
+  });
+
+  it('bound the words of a model more tightly than names of cameras', async () => {
+    const { metrics } = make();
+    for (let i = 0; i < 60; i += 1) metrics.inc('risk_types_detected_total', 1, { risk_type: `prose ${i}` });
+    assert.equal(await value(metrics, 'risk_types_detected_total{risk_type="other"}'), 10);
+    assert.equal(await value(metrics, 'metric_labels_dropped_total{label="risk_type"}'), 10);
   });
 
   it('ask their sources at every scrape; a failing one is told and does not hurt the rest', async () => {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-const METHODS = 'GET, HEAD, POST, PATCH, DELETE';
+const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const HEADERS = 'authorization, content-type';
 const EXPOSED = 'allow, location, retry-after, www-authenticate';
 /** How long a browser may keep the answer to a preflight, in seconds. */

@@ -6,10 +6,20 @@ export const TICKET_LIFE_MS = 60_000;
 
 const EXPIRY_BYTES = 6;
 const NONCE_BYTES = 10;
-const SIGNED_BYTES = EXPIRY_BYTES + NONCE_BYTES;
+const KIND_BYTES = 1;
+const KEY_BYTES = 32;
+const SIGNED_BYTES = EXPIRY_BYTES + NONCE_BYTES + KIND_BYTES + KEY_BYTES;
 const SIGNATURE_BYTES = 32;
-/** Base64url of the 48 bytes, without padding. */
+/** Base64url of the 81 bytes, without padding. */
 const TICKET_LENGTH = ((SIGNED_BYTES + SIGNATURE_BYTES) * 4) / 3;
+
+/** In the order of their numbers in a ticket. */
+const KINDS = ['access-token', 'session', 'api-token', 'open'] as const;
+
+/** The credential that a request came with. `key` names a session or an API token, in 64 hex digits. */
+export type Credential =
+  | { readonly via: 'access-token' | 'open' }
+  | { readonly via: 'session' | 'api-token'; readonly key: string };
 
 export interface Ticket {
   readonly ticket: string;
@@ -18,9 +28,10 @@ export interface Ticket {
 }
 
 /**
- * Short-lived tickets for addresses where a browser cannot send a header: pictures and WebSockets. They are signed, not
- * stored, so they take no memory. All processes with the same access token accept each other's tickets, since a load
- * balancer may send the WebSocket to another process than the request for the ticket.
+ * Short-lived tickets for addresses where a browser cannot send a header: pictures and WebSockets. A ticket stands for
+ * the credential that asked for it: it allows no more, and ends with it. They are signed, not stored, so they take no
+ * memory. All processes with the same secret accept each other's tickets, since a load balancer may send the WebSocket
+ * to another process than the request for the ticket.
  */
 export class Tickets {
   readonly #key: Buffer;
@@ -31,30 +42,35 @@ export class Tickets {
     this.#clock = clock;
   }
 
-  /** @param token null: no route needs a ticket, and this process alone accepts its own */
-  static async open(token: string | null, clock: Pick<Clock, 'now'>): Promise<Tickets> {
-    return new Tickets(token === null ? randomBytes(32) : await slowKey(token), clock);
+  /** @param secret that all processes share, e.g. the access token; null: this process alone accepts its own tickets */
+  static async open(secret: string | null, clock: Pick<Clock, 'now'>): Promise<Tickets> {
+    return new Tickets(secret === null ? randomBytes(32) : await slowKey(secret), clock);
   }
 
-  issue(): Ticket {
+  issue(credential: Credential): Ticket {
     const expiresAt = this.#clock.now() + TICKET_LIFE_MS;
-    const signed = Buffer.alloc(SIGNED_BYTES);
-    signed.writeUIntBE(expiresAt, 0, EXPIRY_BYTES);
-    randomBytes(NONCE_BYTES).copy(signed, EXPIRY_BYTES);
+    const key = 'key' in credential ? Buffer.from(credential.key, 'hex') : Buffer.alloc(KEY_BYTES);
+    const expiry = Buffer.alloc(EXPIRY_BYTES);
+    expiry.writeUIntBE(expiresAt, 0, EXPIRY_BYTES);
+    const kind = Buffer.of(KINDS.indexOf(credential.via));
+    const signed = Buffer.concat([expiry, randomBytes(NONCE_BYTES), kind, key]);
     return {
       ticket: Buffer.concat([signed, this.#sign(signed)]).toString('base64url'),
       expiresAt: new Date(expiresAt).toISOString(),
     };
   }
 
-  /** Whether the ticket is genuine and has not expired. Compares signatures in constant time. */
-  isValid(ticket: string): boolean {
-    if (ticket.length !== TICKET_LENGTH) return false;
+  /** The credential of a genuine ticket that has not expired, else null. Compares signatures in constant time. */
+  read(ticket: string): Credential | null {
+    if (ticket.length !== TICKET_LENGTH) return null;
     const bytes = Buffer.from(ticket, 'base64url');
-    if (bytes.length !== SIGNED_BYTES + SIGNATURE_BYTES) return false;
+    if (bytes.length !== SIGNED_BYTES + SIGNATURE_BYTES) return null;
     const signed = bytes.subarray(0, SIGNED_BYTES);
     const genuine = timingSafeEqual(this.#sign(signed), bytes.subarray(SIGNED_BYTES));
-    return genuine && signed.readUIntBE(0, EXPIRY_BYTES) > this.#clock.now();
+    if (!genuine || signed.readUIntBE(0, EXPIRY_BYTES) <= this.#clock.now()) return null;
+    const via = KINDS[signed.readUInt8(EXPIRY_BYTES + NONCE_BYTES)] ?? 'open';
+    if (via === 'access-token' || via === 'open') return { via };
+    return { via, key: signed.subarray(SIGNED_BYTES - KEY_BYTES).toString('hex') };
   }
 
   #sign(signed: Buffer): Buffer {
@@ -62,8 +78,8 @@ export class Tickets {
   }
 }
 
-/** Slow on purpose: a ticket found in a log must not allow quick guesses at the token. */
-const slowKey = (token: string): Promise<Buffer> =>
+/** Slow on purpose: a ticket found in a log must not allow quick guesses at the secret. */
+const slowKey = (secret: string): Promise<Buffer> =>
   new Promise((resolve, reject) => {
-    scrypt(token, 'gantry tickets 1', 32, (error, key) => (error === null ? resolve(key) : reject(error)));
+    scrypt(secret, 'gantry tickets 1', 32, (error, key) => (error === null ? resolve(key) : reject(error)));
   });

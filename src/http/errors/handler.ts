@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { ActorLog } from '../../runtime/actor.ts';
 import { asError } from '../../runtime/errors.ts';
 import { redactShort, redactText } from '../../infra/redact.ts';
+import { AccountError } from '../../users/account-error.ts';
 import { HttpError } from './http-error.ts';
 import { safeValue } from './safe-value.ts';
 import { PLAIN_HEADERS } from './raw-refusal.ts';
@@ -11,9 +12,9 @@ import { methodsAt, type RouteTable } from './route-table.ts';
 export const MAX_PARAMETER = 200;
 
 /** Answers every failed request with an {@link ErrorBody}. Internal errors are logged, and answered without details. */
-export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes: RouteTable, bodyLimit: number): void {
+export function installErrorHandling(app: FastifyInstance, log: ActorLog, routes: RouteTable): void {
   app.setErrorHandler((error: FastifyError | HttpError | Error, request, reply) => {
-    const answer = error instanceof HttpError ? error : translate(error, request, bodyLimit, routes);
+    const answer = error instanceof HttpError ? error : translate(error, request, routes);
     if (answer.statusCode >= 500 && answer.code !== 'ROLE_ELSEWHERE') {
       log.error(
         {
@@ -50,7 +51,7 @@ function nothingThere(request: FastifyRequest, routes: RouteTable): HttpError {
 
 /** Answers paths that the router refuses before any hook runs: undecodable ones, and those with too long a part. */
 export function refuseUnrouted(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  const answer = translate(error, request, 0, NO_ROUTES);
+  const answer = translate(error, request, NO_ROUTES);
   if (request.raw.headers.upgrade !== undefined) reply.raw.once('finish', () => request.raw.destroy());
   send(reply.headers(PLAIN_HEADERS), answer);
 }
@@ -77,9 +78,9 @@ const partTooLong = (request: FastifyRequest): HttpError =>
   });
 
 /** Fastify's own errors, by code. */
-const FASTIFY_ERRORS: Readonly<Record<string, (request: FastifyRequest, bodyLimit: number) => HttpError>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ({ headers }, bodyLimit) =>
-    new HttpError('BODY_TOO_LARGE', `body: must have at most ${bodyLimit} bytes`, {
+const FASTIFY_ERRORS: Readonly<Record<string, (request: FastifyRequest) => HttpError>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ({ headers, routeOptions }) =>
+    new HttpError('BODY_TOO_LARGE', `body: must have at most ${routeOptions.bodyLimit} bytes`, {
       field: 'body',
       value: Number(headers['content-length'] ?? 0) || null,
     }),
@@ -118,15 +119,11 @@ const UNAVAILABLE: ReadonlySet<string> = new Set([
 ]);
 
 /** The reply to an error of Fastify's or of a port. */
-function translate(
-  error: FastifyError | Error,
-  request: FastifyRequest,
-  bodyLimit: number,
-  routes: RouteTable,
-): HttpError {
+function translate(error: FastifyError | Error, request: FastifyRequest, routes: RouteTable): HttpError {
+  if (error instanceof AccountError) return accountRefusal(error);
   const code = 'code' in error ? error.code : '';
   const known = Object.hasOwn(FASTIFY_ERRORS, code) ? FASTIFY_ERRORS[code] : undefined;
-  if (known !== undefined) return known(request, bodyLimit);
+  if (known !== undefined) return known(request);
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   if (status === 408) return new HttpError('REQUEST_TIMEOUT', 'the request did not arrive in time');
   // From @fastify/static, for paths that no file can have (`..`, two slashes, too long). A 403 of Gantry's own is an
@@ -138,4 +135,9 @@ function translate(
   if (UNAVAILABLE.has(code))
     return new HttpError('UNAVAILABLE', `this cannot be answered now: ${why}`, { cause: error });
   return new HttpError('INTERNAL', 'this is an internal error of Gantry; its log says more', { cause: error });
+}
+
+function accountRefusal({ code, message, field, retryAfter }: AccountError): HttpError {
+  const headers: Record<string, string> = retryAfter === null ? {} : { 'retry-after': String(retryAfter) };
+  return new HttpError(code, message, { field, headers });
 }

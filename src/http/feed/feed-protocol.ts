@@ -30,16 +30,18 @@ export function readFeedRequest(text: string): FeedRequest | HttpError {
 
 export const encode = (message: FeedMessage): Uint8Array => Buffer.from(JSON.stringify(message));
 
+type EncodedType = 'detection_result' | 'alert' | 'alarm' | 'gap' | 'alert_handling' | 'shelves';
+
 /** A message encoded once for all viewers, with its offset if it has a place in the feed. */
 export class EncodedMessage implements Outgoing {
   readonly place: FeedPlace | null;
   readonly frame: Uint8Array;
-  readonly #type: 'detection_result' | 'alert' | 'gap';
+  readonly #type: EncodedType;
   readonly #data: string;
   #withoutOffset: EncodedMessage | null = null;
 
   /** @param data JSON */
-  constructor(type: 'detection_result' | 'alert' | 'gap', data: string, place: FeedPlace | null) {
+  constructor(type: EncodedType, data: string, place: FeedPlace | null) {
     this.#type = type;
     this.#data = data;
     this.place = place;

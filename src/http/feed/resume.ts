@@ -161,7 +161,7 @@ async function sendLog(
   const wants = wanted(options);
   const isMissed = ({ seq, camera, at }: LoggedAlert): boolean => {
     // Cameras it followed before were paused as well: they resume where they stopped.
-    if (!wants(camera)) return viewer.subscription.has(camera) && seq > pausedAt;
+    if (!wants(camera)) return viewer.follows(camera) && seq > pausedAt;
     return missed.source === 'log' ? seq > missed.afterSeq : at >= missed.since;
   };
   let cursor = missed.source === 'log' ? Math.min(missed.afterSeq, pausedAt) : 0;
@@ -187,7 +187,7 @@ async function sendLog(
 /** Whether missed alerts of a camera are wanted: it was asked for, and is still followed. */
 function wanted({ viewer, cameras }: ResumeOptions): (camera: CameraId) => boolean {
   const asked = cameras === null ? null : new Set(cameras);
-  return (camera) => viewer.subscription.has(camera) && (asked === null || asked.has(camera));
+  return (camera) => viewer.follows(camera) && (asked === null || asked.has(camera));
 }
 
 /** @param alertsSince every alert since this time was sent, epoch ms; null when alerts may be missing */
@@ -195,7 +195,9 @@ function tellGap(options: ResumeOptions, reason: GapReason, alertsSince: number 
   const { viewer, counts, basePath } = options;
   const from = options.since.place;
   const now = options.place();
-  const missed = now === null || from === null || from.epoch !== now.epoch ? null : Math.max(0, now.seq - from.seq);
+  // The messages of all cameras are counted.
+  const isUnknown = now === null || viewer.principal.groups !== null;
+  const missed = isUnknown || from === null || from.epoch !== now.epoch ? null : Math.max(0, now.seq - from.seq);
   const to = alertsSince === null ? null : now;
   counts.gaps += 1;
   viewer.alert(gapMessage({ from, to, reason, missed, alertsSince, basePath }, to));

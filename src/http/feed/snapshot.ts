@@ -65,9 +65,7 @@ export class Snapshot {
    */
   async send(viewer: Viewer, cameras: readonly CameraId[] | null, publishedBefore: number): Promise<void> {
     try {
-      const known = new Map(
-        (await this.#options.cameras.list()).map((record) => [record.config.cameraId, record.status]),
-      );
+      const known = await this.#known(viewer);
       const wanted = cameras ?? [...known.keys()];
       const unknown = wanted.filter((camera) => !known.has(camera));
       for (const camera of unknown.slice(0, 10)) {
@@ -82,20 +80,52 @@ export class Snapshot {
         viewer.subscription.remove(unknown);
         this.#options.onUnknown();
       }
-      const queue = wanted.filter((camera) => known.has(camera)).values();
-      await Promise.all(Array.from({ length: LOOKUPS }, () => this.#sendSome(viewer, queue, known, publishedBefore)));
+      await this.#sendAll(viewer, wanted, known, publishedBefore);
     } catch (error) {
-      const why = asError(error).message;
-      this.#options.log.warn(
-        { viewer: viewer.id, error: why },
-        `feed: the snapshot for a viewer could not be read, live frames follow: ${why}`,
-      );
-      viewer.error(
-        new HttpError('UNAVAILABLE', 'the current state of the cameras cannot be read now; live frames follow', {
-          cause: error,
-        }),
-      );
+      this.#unreadable(viewer, error);
     }
+  }
+
+  /** As {@link send} for cameras that came into the scope of a viewer that follows them. */
+  async sendEntered(viewer: Viewer, cameras: readonly CameraId[], publishedBefore: number): Promise<void> {
+    try {
+      await this.#sendAll(viewer, cameras, await this.#known(viewer), publishedBefore);
+    } catch (error) {
+      this.#unreadable(viewer, error);
+    }
+  }
+
+  /** The statuses of all cameras that exist for the viewer. */
+  async #known(viewer: Viewer): Promise<ReadonlyMap<CameraId, CameraStatus>> {
+    const records = await this.#options.cameras.list();
+    return new Map(
+      records
+        .filter(({ config }) => viewer.sees(config.cameraId))
+        .map((record) => [record.config.cameraId, record.status]),
+    );
+  }
+
+  #unreadable(viewer: Viewer, error: unknown): void {
+    const why = asError(error).message;
+    this.#options.log.warn(
+      { viewer: viewer.id, error: why },
+      `feed: the snapshot for a viewer could not be read, live frames follow: ${why}`,
+    );
+    viewer.error(
+      new HttpError('UNAVAILABLE', 'the current state of the cameras cannot be read now; live frames follow', {
+        cause: error,
+      }),
+    );
+  }
+
+  async #sendAll(
+    viewer: Viewer,
+    cameras: readonly CameraId[],
+    known: ReadonlyMap<CameraId, CameraStatus>,
+    publishedBefore: number,
+  ): Promise<void> {
+    const queue = cameras.filter((camera) => known.has(camera)).values();
+    await Promise.all(Array.from({ length: LOOKUPS }, () => this.#sendSome(viewer, queue, known, publishedBefore)));
   }
 
   /** One of several workers over the same iterator. */
@@ -107,16 +137,13 @@ export class Snapshot {
   ): Promise<void> {
     for (const camera of cameras) {
       const status = known.get(camera);
-      if (status !== undefined) viewer.outbox.status(camera, encode({ type: 'camera_status', data: status }));
+      // The scope may have changed meanwhile.
+      if (status !== undefined && viewer.sees(camera))
+        viewer.outbox.status(camera, encode({ type: 'camera_status', data: status }));
       const found = this.#newest.get(camera) ?? (await this.#lookUp(camera));
       // During the look-up a newer frame may have come, or the viewer may have left or unsubscribed.
       const newest = this.#newest.get(camera) ?? found;
-      if (
-        newest !== null &&
-        newest.count <= publishedBefore &&
-        this.#options.isHere(viewer) &&
-        viewer.subscription.has(camera)
-      )
+      if (newest !== null && newest.count <= publishedBefore && this.#options.isHere(viewer) && viewer.follows(camera))
         viewer.frame(camera, newest.order, newest.message);
     }
   }

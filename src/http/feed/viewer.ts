@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { feedOffset, feedPlace, type FeedPlace, type FeedRequest } from '../../messages/feed.ts';
 import type { CameraId } from '../../messages/ids.ts';
+import type { Principal } from '../../messages/principal.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { HttpError } from '../errors/http-error.ts';
 import type { HttpLimits } from '../http-limits.ts';
@@ -32,6 +33,8 @@ export type ViewerMode = 'live' | 'replaying' | 'live-without-offsets';
 
 /** The part of the feed that a viewer needs. */
 export interface ViewerHost {
+  /** Whether the camera exists for the viewer. */
+  sees(viewer: Viewer, camera: CameraId): boolean;
   /** `cameras` null means every camera; `since` null means live messages only. */
   subscribed(viewer: Viewer, cameras: readonly CameraId[] | null, since: Since | null): void;
   /** Called before a viewer's subscription shrinks. */
@@ -48,6 +51,8 @@ const CLOSING_MS = 2_000;
 export class Viewer {
   readonly id = randomUUID();
   readonly socket: FeedSocket;
+  /** In whose name it is connected. */
+  readonly principal: Principal;
   readonly subscription = new Subscription();
   readonly outbox: Outbox;
   readonly #host: ViewerHost;
@@ -57,8 +62,15 @@ export class Viewer {
   mode: ViewerMode = 'live';
   #badMessages = 0;
 
-  constructor(socket: FeedSocket, host: ViewerHost, clock: Clock, limits: HttpLimits, counts: OutboxCounts) {
+  constructor(
+    { socket, principal }: { readonly socket: FeedSocket; readonly principal: Principal },
+    host: ViewerHost,
+    clock: Clock,
+    limits: HttpLimits,
+    counts: OutboxCounts,
+  ) {
     this.socket = socket;
+    this.principal = principal;
     this.#host = host;
     this.#clock = clock;
     this.#limits = limits;
@@ -84,6 +96,16 @@ export class Viewer {
         },
       }),
     );
+  }
+
+  /** Whether the camera exists for it. */
+  sees(camera: CameraId): boolean {
+    return this.#host.sees(this, camera);
+  }
+
+  /** Whether it gets the messages of the camera. */
+  follows(camera: CameraId): boolean {
+    return this.subscription.has(camera) && this.sees(camera);
   }
 
   /** A frame, perhaps older than the last one when its assessment took longer; `order` as for the outbox. */

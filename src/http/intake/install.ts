@@ -30,13 +30,14 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
   refusals.mirror('slow', () => pace.cut);
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     // An empty chunked body counts as no body.
     if (body.length === 0) {
       done(null, undefined);
       return;
     }
-    const read = readJsonBytes(typeof body === 'string' ? Buffer.from(body) : body, 'body');
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    const read = readJsonBytes(bytes, 'body', request.routeOptions.config.jsonParts);
     if (read instanceof HttpError) done(read);
     else done(null, read.value);
   });
@@ -93,7 +94,8 @@ export function installIntake(app: App, { limits, clock, trusted, refusals }: In
   // Node would read a refused body to its end. Instead, stop reading, leave the client time to read why, and
   // disconnect.
   app.addHook('onSend', async ({ raw, ws }, reply, payload) => {
-    if (ws || raw.complete || !hasBody(raw) || reply.statusCode < 400) return payload;
+    // A body that was read is whole, also where no socket tells so.
+    if (ws || raw.complete || raw.readableEnded || !hasBody(raw) || reply.statusCode < 400) return payload;
     raw.read(0);
     reply.raw.once('finish', () => setTimeout(() => raw.complete || raw.socket.destroy(), LINGER_MS).unref());
     return payload;

@@ -9,6 +9,7 @@ const REFUSALS = {
   followers: 'too many followers of the supervision events',
   images: 'too many requests that wait for a picture',
   clips: 'too many downloads of clips',
+  evidence: 'too many downloads of evidence',
 } as const;
 export type Refusal = keyof typeof REFUSALS;
 
@@ -38,6 +39,7 @@ export class Refusals {
       followers: of('followers'),
       images: of('images'),
       clips: of('clips'),
+      evidence: of('evidence'),
     };
   }
 }

@@ -4,7 +4,10 @@ import { safeName } from '../errors/safe-value.ts';
 
 /** How deep objects and lists may be nested; the API itself needs two levels. */
 export const MAX_JSON_DEPTH = 16;
-/** Most fields and list entries; the longest valid request, a subscription to 1,000 cameras, has about half as many. */
+/**
+ * Most fields and list entries where a route says nothing else; the longest valid request, a subscription to 1,000
+ * cameras, has about half as many.
+ */
 export const MAX_JSON_PARTS = 2_048;
 
 /**
@@ -13,9 +16,14 @@ export const MAX_JSON_PARTS = 2_048;
  * counts, and `__proto__`. Pure; linear in the text.
  *
  * @param field what errors call the text: `body` or `message`
+ * @param parts most fields and list entries
  */
-export function readJson(text: string, field: string): { readonly value: unknown } | HttpError {
-  const refusal = sizeRefusal(text, field) ?? nameRefusal(text, field);
+export function readJson(
+  text: string,
+  field: string,
+  parts: number = MAX_JSON_PARTS,
+): { readonly value: unknown } | HttpError {
+  const refusal = sizeRefusal(text, field, parts) ?? nameRefusal(text, field);
   if (refusal !== null) return refusal;
   try {
     return { value: JSON.parse(text) as unknown };
@@ -25,7 +33,11 @@ export function readJson(text: string, field: string): { readonly value: unknown
 }
 
 /** As {@link readJson}, of bytes, which must be UTF-8. */
-export function readJsonBytes(bytes: Uint8Array, field: string): { readonly value: unknown } | HttpError {
+export function readJsonBytes(
+  bytes: Uint8Array,
+  field: string,
+  parts: number = MAX_JSON_PARTS,
+): { readonly value: unknown } | HttpError {
   if (bytes.byteLength === 0)
     return new HttpError('MALFORMED_JSON', `${field}: is empty, a JSON object is needed`, { field });
   let text: string;
@@ -34,17 +46,17 @@ export function readJsonBytes(bytes: Uint8Array, field: string): { readonly valu
   } catch (error) {
     return new HttpError('MALFORMED_JSON', `${field}: is not UTF-8`, { field, cause: error });
   }
-  return readJson(text, field);
+  return readJson(text, field, parts);
 }
 
 const malformed = (field: string, cause?: unknown): HttpError =>
   new HttpError('MALFORMED_JSON', `${field}: is not valid JSON`, { field, cause });
 
-function sizeRefusal(text: string, field: string): HttpError | null {
+function sizeRefusal(text: string, field: string, parts: number): HttpError | null {
   const { values, depth } = jsonSize(Buffer.from(text));
   const refuse = (rule: string): HttpError => new HttpError('INVALID_FIELD', `${field}: ${rule}`, { field });
   if (depth > MAX_JSON_DEPTH) return refuse(`must be nested at most ${MAX_JSON_DEPTH} deep`);
-  if (values > MAX_JSON_PARTS) return refuse(`must have at most ${MAX_JSON_PARTS} fields and list entries`);
+  if (values > parts) return refuse(`must have at most ${parts} fields and list entries`);
   return null;
 }
 

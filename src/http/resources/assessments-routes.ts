@@ -35,6 +35,7 @@ export async function assessmentRoutes(app: App, deps: AssessmentDeps): Promise<
   app.get(
     '/api/assessments/:id',
     {
+      config: { access: 'viewer', scope: 'filtered' },
       schema: {
         tags,
         summary: 'Status and result, for one hour',
@@ -45,7 +46,9 @@ export async function assessmentRoutes(app: App, deps: AssessmentDeps): Promise<
     async (request) => {
       const { id } = request.params;
       const found = await assessments.get(id);
-      if (found !== null) return found;
+      // Pictures handed in belong to no camera: a principal with groups sees its own.
+      const { name, groups } = request.principal;
+      if (found !== null && (groups === null || found.by === name)) return found;
       const about = { field: 'id', value: id };
       throw new HttpError('UNKNOWN_ASSESSMENT', `id: there is no assessment ${id} (any more)`, about);
     },
@@ -58,6 +61,7 @@ export async function assessmentRoutes(app: App, deps: AssessmentDeps): Promise<
     scope.post(
       '/api/assessments',
       {
+        config: { access: 'operator', scope: 'none' },
         schema: {
           tags,
           summary: 'Has one picture assessed',
@@ -70,7 +74,7 @@ export async function assessmentRoutes(app: App, deps: AssessmentDeps): Promise<
       },
       (request, reply) =>
         places.use(request, async () => {
-          const order = request.isMultipart() ? await fromForm(request) : fromJson(request.body);
+          const order = request.isMultipart() ? await fromForm(request) : fromJson(request);
           const status = await assessments.submit(order);
           return reply.code(202).header('location', `/api/assessments/${status.id}`).send(status);
         }),
@@ -128,11 +132,11 @@ const bytesOf = ({ headers }: FastifyRequest): number =>
     ? Number(headers['content-length'])
     : PICTURE_BYTES;
 
-function fromJson(body: unknown): AssessmentOrder {
+function fromJson({ body, principal }: FastifyRequest): AssessmentOrder {
   const parsed = UrlBody.safeParse(body);
   if (!parsed.success) throw invalidInput(parsed.error.issues, body, 'body');
   const { image_url, priority, hook_url } = parsed.data;
-  return { picture: { url: image_url }, priority, hookUrl: hook_url ?? null };
+  return { picture: { url: image_url }, priority, hookUrl: hook_url ?? null, by: principal.name };
 }
 
 async function fromForm(request: FastifyRequest): Promise<AssessmentOrder> {
@@ -141,5 +145,5 @@ async function fromForm(request: FastifyRequest): Promise<AssessmentOrder> {
   if (!parsed.success) throw invalidInput(parsed.error.issues, fields, 'body');
   if (image === null) throw new HttpError('MISSING_FIELD', 'image: is required, as a file', { field: 'image' });
   const { priority, hook_url } = parsed.data;
-  return { picture: { bytes: image }, priority, hookUrl: hook_url ?? null };
+  return { picture: { bytes: image }, priority, hookUrl: hook_url ?? null, by: request.principal.name };
 }

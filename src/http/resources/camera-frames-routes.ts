@@ -16,6 +16,7 @@ export function cameraFrameRoutes(app: App, cameras: CameraPort, pictures: Pictu
   app.get(
     '/api/cameras/:id/latest',
     {
+      config: { access: 'viewer', scope: 'camera' },
       schema: {
         tags,
         summary: 'Its newest aggregate',
@@ -29,6 +30,7 @@ export function cameraFrameRoutes(app: App, cameras: CameraPort, pictures: Pictu
   app.get(
     '/api/cameras/:id/alerts',
     {
+      config: { access: 'viewer', scope: 'camera' },
       schema: {
         tags,
         summary: 'Its high-risk aggregates, newest first',
@@ -46,6 +48,7 @@ export function cameraFrameRoutes(app: App, cameras: CameraPort, pictures: Pictu
   app.get(
     '/api/cameras/:id/snapshot.jpg',
     {
+      config: { access: 'viewer', scope: 'camera' },
       schema: {
         tags,
         summary: 'JPEG of its newest analysed frame',

@@ -1,16 +1,23 @@
 import { z } from 'zod';
 import { MAX_CAMERAS } from '../../infra/camera-store.ts';
+import { changedFields } from '../../infra/audit-entry.ts';
 import { redactUrl } from '../../infra/redact.ts';
 import type { SourceAllow } from '../../infra/source-policy.ts';
 import type { CameraConfig } from '../../messages/camera.ts';
+import type { CameraScope } from '../access/camera-scope.ts';
+import { patchRefusal, placeRefusal } from '../access/camera-rights.ts';
+import { unknownCamera } from '../access/route-rights.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { errorReplies } from '../errors/replies.ts';
 import type { CameraPort, CameraRecord } from '../ports.ts';
+import { SCENE_BODY } from '../http-limits.ts';
 import { CameraParams, CameraView, cameraBodies, type NewCamera } from '../schemas/cameras-schema.ts';
 import type { App } from '../server.types.ts';
+import { refuseBadScene } from './scene-routes.ts';
 
 export interface CameraRoutesDeps {
   readonly cameras: CameraPort;
+  readonly scope: Pick<CameraScope, 'sees' | 'note'>;
   readonly sourceAllow: SourceAllow | null;
   /** Called after a camera was removed. */
   readonly onRemoved: (cameraId: string) => void;
@@ -19,29 +26,45 @@ export interface CameraRoutesDeps {
 const tags = ['cameras'];
 
 /** `/api/cameras`: the list of cameras. */
-export function cameraRoutes(app: App, { cameras, sourceAllow, onRemoved }: CameraRoutesDeps): void {
-  const { create, patch } = cameraBodies(sourceAllow);
+export function cameraRoutes(app: App, deps: CameraRoutesDeps): void {
+  listRoutes(app, deps);
+  changeRoutes(app, deps);
+}
+
+function listRoutes(app: App, { cameras, scope, sourceAllow }: CameraRoutesDeps): void {
+  const { create } = cameraBodies(sourceAllow);
 
   app.get(
     '/api/cameras',
-    { schema: { tags, summary: 'All cameras', response: { 200: z.array(CameraView), ...errorReplies(503) } } },
-    async () => (await cameras.list()).map(cameraView),
+    {
+      config: { access: 'viewer', scope: 'filtered' },
+      schema: { tags, summary: 'All cameras in scope', response: { 200: z.array(CameraView), ...errorReplies(503) } },
+    },
+    async ({ principal }) =>
+      (await cameras.list()).filter(({ config }) => scope.sees(principal, config.cameraId)).map(listedCamera),
   );
 
   app.post(
     '/api/cameras',
     {
+      ...SCENE_BODY,
+      config: { ...SCENE_BODY.config, access: 'admin', scope: 'filtered' },
       schema: {
         tags,
         summary: 'Adds a camera; it survives a restart',
         body: create,
-        response: { 201: CameraView, ...errorReplies(400, 409, 413, 415, 503, 507) },
+        response: { 201: CameraView, ...errorReplies(400, 403, 409, 413, 415, 503, 507) },
       },
     },
     async (request, reply) => {
-      const { cameraId } = request.body;
+      const { cameraId, scene, groups = [] } = request.body;
+      const refusal = placeRefusal(request.principal, [], groups);
+      if (refusal !== null) throw refusal;
+      if (scene !== undefined) refuseBadScene(scene, 'scene.');
       const outcome = await cameras.add(configOf(request.body));
       if (outcome !== 'added') throw notAdded(outcome, cameraId);
+      scope.note(cameraId, groups);
+      request.audit({ action: 'camera.add', target: cameraId, cameraId, after: request.body });
       return reply
         .code(201)
         .header('location', `/api/cameras/${cameraId}`)
@@ -52,6 +75,7 @@ export function cameraRoutes(app: App, { cameras, sourceAllow, onRemoved }: Came
   app.get(
     '/api/cameras/:id',
     {
+      config: { access: 'viewer', scope: 'camera' },
       schema: {
         tags,
         summary: 'One camera',
@@ -61,21 +85,40 @@ export function cameraRoutes(app: App, { cameras, sourceAllow, onRemoved }: Came
     },
     async (request) => cameraView(await knownCamera(cameras, request.params.id)),
   );
+}
+
+function changeRoutes(app: App, { cameras, scope, sourceAllow, onRemoved }: CameraRoutesDeps): void {
+  const { patch } = cameraBodies(sourceAllow);
 
   app.patch(
     '/api/cameras/:id',
     {
+      ...SCENE_BODY,
+      config: { ...SCENE_BODY.config, access: 'operator', scope: 'camera' },
       schema: {
         tags,
         summary: 'Changes the fields given',
         params: CameraParams,
         body: patch,
-        response: { 200: CameraView, ...errorReplies(400, 404, 413, 415, 503, 507) },
+        response: { 200: CameraView, ...errorReplies(400, 403, 404, 413, 415, 503, 507) },
       },
     },
     async (request) => {
-      const changed = await cameras.change(request.params.id, request.body);
-      if (changed === null) throw unknownCamera(request.params.id);
+      const { body, principal } = request;
+      const { id } = request.params;
+      const refusal = patchRefusal(principal, body);
+      if (refusal !== null) throw refusal;
+      const before = await cameras.get(id);
+      if (body.groups !== undefined && before !== null) {
+        const misplaced = placeRefusal(principal, before.config.groups ?? [], body.groups ?? []);
+        if (misplaced !== null) throw misplaced;
+      }
+      if (body.scene !== undefined && body.scene !== null) refuseBadScene(body.scene, 'scene.');
+      const changed = await cameras.change(id, body);
+      if (changed === null) throw unknownCamera(id);
+      if (body.groups !== undefined) scope.note(id, changed.config.groups ?? []);
+      const values = changedFields(before?.config ?? {}, changed.config);
+      request.audit({ action: 'camera.change', target: id, cameraId: id, ...values });
       return cameraView(changed);
     },
   );
@@ -83,6 +126,7 @@ export function cameraRoutes(app: App, { cameras, sourceAllow, onRemoved }: Came
   app.delete(
     '/api/cameras/:id',
     {
+      config: { access: 'admin', scope: 'camera' },
       schema: {
         tags,
         summary: 'Stops and removes a camera',
@@ -91,8 +135,11 @@ export function cameraRoutes(app: App, { cameras, sourceAllow, onRemoved }: Came
       },
     },
     async (request, reply) => {
-      if (!(await cameras.remove(request.params.id))) throw unknownCamera(request.params.id);
-      onRemoved(request.params.id);
+      const { id } = request.params;
+      const before = await cameras.get(id);
+      if (!(await cameras.remove(id))) throw unknownCamera(id);
+      onRemoved(id);
+      request.audit({ action: 'camera.remove', target: id, cameraId: id, before: before?.config });
       return reply.code(204).send(null);
     },
   );
@@ -104,6 +151,8 @@ const configOf = ({
   prompt,
   transport,
   certificateSha256,
+  groups,
+  scene,
   ...fields
 }: NewCamera): CameraConfig => ({
   ...fields,
@@ -112,6 +161,8 @@ const configOf = ({
   ...(prompt === undefined ? {} : { prompt }),
   ...(transport === undefined ? {} : { transport }),
   ...(certificateSha256 === undefined ? {} : { certificateSha256 }),
+  ...(groups === undefined || groups.length === 0 ? {} : { groups }),
+  ...(scene === undefined ? {} : { scene }),
 });
 
 /** A camera as every reply shows it, with the password of its URL hidden. */
@@ -122,8 +173,11 @@ const cameraView = ({ config, status, figures }: CameraRecord): CameraView => ({
   figures,
 });
 
-const unknownCamera = (id: string): HttpError =>
-  new HttpError('UNKNOWN_CAMERA', `id: there is no camera ${id}`, { field: 'id', value: id });
+/** Scenes may be large, and lists long. */
+function listedCamera(record: CameraRecord): CameraView {
+  const { scene: _, ...config } = record.config;
+  return cameraView({ ...record, config });
+}
 
 /** Throws `UNKNOWN_CAMERA`. */
 export async function knownCamera(cameras: CameraPort, id: string): Promise<CameraRecord> {

@@ -3,12 +3,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AddressRanges } from '../../infra/address-ranges.ts';
 import { imageMadeAt, RequestId } from '../../messages/ids.ts';
+import type { Principal } from '../../messages/principal.ts';
 import type { StoredClip } from '../../messages/wanted.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { CameraScope } from '../access/camera-scope.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { ConnectionLimit } from '../feed/connection-limit.ts';
-import { clientOf } from '../intake/client-address.ts';
 import type { Refusals } from '../intake/intake-refusals.ts';
+import { takePlace } from '../intake/take-place.ts';
 import type { HttpPorts } from '../ports.ts';
 import { TicketQuery } from '../schemas/tickets-schema.ts';
 import type { App } from '../server.types.ts';
@@ -25,6 +27,8 @@ const AWAITED_MS = 20_000;
 
 export interface ClipDeps {
   readonly clips: HttpPorts['clips'];
+  readonly cameras: Pick<HttpPorts['cameras'], 'alertCamera'>;
+  readonly scope: Pick<CameraScope, 'sees'>;
   readonly clock: Clock;
   readonly trusted: AddressRanges;
   readonly refusals: Refusals;
@@ -36,6 +40,7 @@ export function clipRoutes(app: App, deps: ClipDeps): void {
   app.get(
     '/api/alerts/:id/clip.mp4',
     {
+      config: { access: 'viewer', scope: 'filtered' },
       schema: {
         tags: ['alerts'],
         summary: 'Video from 5 s before to 5 s after the frame of an alert; takes the header Range',
@@ -58,7 +63,8 @@ class ClipSender {
 
   async send(id: RequestId, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { clips, clock } = this.#deps;
-    const record = await clips.find(id);
+    // The refusal is that of a clip that does not exist.
+    const record = (await this.#sees(request.principal, id)) ? await clips.find(id) : null;
     if (record === null) throw notFound(id, imageMadeAt(id), clock.now());
     if (record.outcome === 'none') throw missing(id, record.reason);
     const etag = `"${id}"`;
@@ -86,6 +92,13 @@ class ClipSender {
       .send(body);
   }
 
+  async #sees(principal: Principal, id: RequestId): Promise<boolean> {
+    const { cameras, scope } = this.#deps;
+    if (principal.groups === null) return true;
+    const cameraId = await cameras.alertCamera(id);
+    return cameraId !== null && scope.sees(principal, cameraId);
+  }
+
   /** The clip's bytes, with their first part read: when that is gone, there is no clip any more. */
   async #open(
     id: RequestId,
@@ -95,13 +108,7 @@ class ClipSender {
     reply: FastifyReply,
   ): Promise<Readable> {
     const { clips, clock, trusted, refusals } = this.#deps;
-    const client = clientOf(request, trusted);
-    const refusal = this.#sent.refusal(client);
-    if (refusal !== null) {
-      refusals.count('clips');
-      throw new HttpError('TOO_MANY', `id: ${refusal}`, { field: 'id', headers: { 'retry-after': '5' } });
-    }
-    const leave = this.#sent.take(client);
+    const leave = takePlace(this.#sent, request, { trusted, refusals, reason: 'clips', field: 'id' });
     const timer = clock.setTimeout(() => reply.raw.destroy(), SEND_MS);
     reply.raw.once('close', () => {
       clock.clearTimeout(timer);

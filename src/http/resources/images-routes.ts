@@ -11,6 +11,7 @@ export function imageRoutes(app: App, pictures: PictureReader): void {
   app.get(
     '/api/images/:imageId',
     {
+      config: { access: 'viewer', scope: 'filtered' },
       schema: {
         tags: ['images'],
         summary: 'JPEG of a frame or a group, while it is kept',

@@ -10,13 +10,17 @@ const tags = ['keys'];
 export function keyRoutes(app: App, keys: KeyPort): void {
   app.get(
     '/api/keys',
-    { schema: { tags, summary: 'All API keys, without the keys', response: { 200: KeyList, ...errorReplies(503) } } },
+    {
+      config: { access: 'admin', scope: 'everything' },
+      schema: { tags, summary: 'All API keys, without the keys', response: { 200: KeyList, ...errorReplies(503) } },
+    },
     () => keys.list(),
   );
 
   app.post(
     '/api/keys',
     {
+      config: { access: 'admin', scope: 'everything' },
       schema: {
         tags,
         summary: 'Adds a key, on every node',
@@ -26,6 +30,7 @@ export function keyRoutes(app: App, keys: KeyPort): void {
     },
     async (request, reply) => {
       const changed = await keys.add(request.body);
+      request.audit({ action: 'key.add', target: request.body.name, after: request.body });
       return reply.code(201).header('location', `/api/keys/${request.body.name}`).send(changed);
     },
   );
@@ -33,6 +38,7 @@ export function keyRoutes(app: App, keys: KeyPort): void {
   app.patch(
     '/api/keys/:name',
     {
+      config: { access: 'admin', scope: 'everything' },
       schema: {
         tags,
         summary: 'Changes limits, priority, enabled, drain; calls in flight finish',
@@ -41,12 +47,21 @@ export function keyRoutes(app: App, keys: KeyPort): void {
         response: { 200: KeyChanged, ...errorReplies(400, 404, 413, 415, 503, 507) },
       },
     },
-    async (request) => found(await keys.change(request.params.name, request.body), request.params.name),
+    async (request) => {
+      const { name } = request.params;
+      const before = (await keys.list()).keys.find((key) => key.name === name);
+      const changed = found(await keys.change(name, request.body), name);
+      const fields = Object.keys(request.body);
+      const was = Object.fromEntries(fields.map((field) => [field, Reflect.get(before ?? {}, field)]));
+      request.audit({ action: 'key.change', target: name, before: was, after: request.body });
+      return changed;
+    },
   );
 
   app.delete(
     '/api/keys/:name',
     {
+      config: { access: 'admin', scope: 'everything' },
       schema: {
         tags,
         summary: 'Removes a key; calls in flight finish',
@@ -54,7 +69,12 @@ export function keyRoutes(app: App, keys: KeyPort): void {
         response: { 200: KeyRemoved, ...errorReplies(400, 404, 503, 507) },
       },
     },
-    async (request) => found(await keys.remove(request.params.name), request.params.name),
+    async (request) => {
+      const { name } = request.params;
+      const removed = found(await keys.remove(name), name);
+      request.audit({ action: 'key.remove', target: name });
+      return removed;
+    },
   );
 }
 

@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import { asError } from '../../runtime/errors.ts';
+import { metricFormat } from '../../infra/metric-format.ts';
 import { redactText } from '../../infra/redact.ts';
+import type { Principal } from '../../messages/principal.ts';
+import type { CameraScope } from '../access/camera-scope.ts';
+import { healthOf } from '../access/scoped-reports.ts';
 import { errorReplies } from '../errors/replies.ts';
 import type { HttpPorts } from '../ports.ts';
 import {
@@ -18,7 +22,10 @@ const tags = ['operations'];
 export function operationRoutes(app: App, ports: HttpPorts): void {
   app.get(
     '/api/scheduler/stats',
-    { schema: { tags, summary: 'Keys and calls', response: { 200: KeyPoolStatsReply, ...errorReplies(503) } } },
+    {
+      config: { access: 'viewer', scope: 'everything' },
+      schema: { tags, summary: 'Keys and calls', response: { 200: KeyPoolStatsReply, ...errorReplies(503) } },
+    },
     async () => ({
       code: 200 as const,
       data: await ports.scheduler.stats(),
@@ -26,7 +33,10 @@ export function operationRoutes(app: App, ports: HttpPorts): void {
   );
   app.get(
     '/api/scheduler/health',
-    { schema: { tags, summary: 'The scheduler', response: { 200: SchedulerHealthReply, ...errorReplies(503) } } },
+    {
+      config: { access: 'viewer', scope: 'none' },
+      schema: { tags, summary: 'The scheduler', response: { 200: SchedulerHealthReply, ...errorReplies(503) } },
+    },
     async () => ({
       code: 200 as const,
       data: await ports.scheduler.health(),
@@ -35,6 +45,7 @@ export function operationRoutes(app: App, ports: HttpPorts): void {
   app.get(
     '/api/key-pool/health',
     {
+      config: { access: 'viewer', scope: 'none' },
       schema: {
         tags,
         summary: 'Whether keys can be used',
@@ -48,9 +59,16 @@ export function operationRoutes(app: App, ports: HttpPorts): void {
   );
   app.get(
     '/metrics',
-    { schema: { tags, summary: 'Prometheus metrics', produces: ['text/plain'] } },
-    async (_request, reply) => {
-      const { contentType, text } = await ports.metrics();
+    {
+      config: { access: 'admin', scope: 'everything' },
+      schema: {
+        tags,
+        summary: 'Prometheus metrics, as text or in OpenMetrics, by the header Accept',
+        produces: ['text/plain', 'application/openmetrics-text'],
+      },
+    },
+    async (request, reply) => {
+      const { contentType, text } = await ports.metrics(metricFormat(request.headers.accept));
       return reply.type(contentType).send(text);
     },
   );
@@ -59,21 +77,35 @@ export function operationRoutes(app: App, ports: HttpPorts): void {
 const Unanswered = z.object({ status: z.literal('down'), notices: z.array(z.string()) });
 
 /** `/api/health`, also at its older path. 200 while cameras are watched, else 503. */
-export function healthRoutes(app: App, ports: Pick<HttpPorts, 'health'>): void {
+export function healthRoutes(
+  app: App,
+  ports: Pick<HttpPorts, 'health' | 'cameras'>,
+  scope: Pick<CameraScope, 'sees'>,
+): void {
+  const reportFor = async (principal: Principal): Promise<HealthReport> => {
+    const report = await ports.health();
+    if (principal.groups === null) return report;
+    const cameras = await ports.cameras.list();
+    return healthOf(
+      report,
+      cameras.filter(({ config }) => scope.sees(principal, config.cameraId)),
+    );
+  };
   for (const path of ['/api/health', '/api/health/health_check']) {
     app.get(
       path,
       {
+        config: { access: 'viewer', scope: 'filtered' },
         schema: {
           tags,
           summary: 'State of NATS, Redis, models and cameras',
           response: { 200: HealthReport, 503: z.union([HealthReport, Unanswered]) },
         },
       },
-      async (_request, reply) => {
+      async (request, reply) => {
         let report: HealthReport;
         try {
-          report = await ports.health();
+          report = await reportFor(request.principal);
         } catch (error) {
           return reply.code(503).send({
             status: 'down' as const,

@@ -1,27 +1,43 @@
+import { existsSync, realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
+import { declareAll } from '../access/route-access.ts';
+import { HttpError } from '../errors/http-error.ts';
 import type { App } from '../server.types.ts';
 
-/** The package exports its builds by condition only; its ES module lies beside them. */
-const PLAYER_FOLDER = dirname(fileURLToPath(import.meta.resolve('@cycjimmy/jsmpeg-player')));
-const LIVE_PLAYER_FOLDER = dirname(fileURLToPath(import.meta.resolve('mpegts.js')));
 const hidden = { schema: { hide: true } };
+/** Names in this folder carry a hash of their content. */
+const HASHED = /\/assets\/[^/]+$/u;
+const YEAR_S = 31_536_000;
 
 /**
- * The page and its files, and the video players, which the page loads on demand.
+ * The built page and its files.
  *
+ * @param webRoot folder of the build; null where there is none, which the page's address then says
  * @param basePath prefix of every public address; `''` for none
  */
-export async function pageRoutes(app: App, webRoot: string, basePath: string): Promise<void> {
+export async function pageRoutes(server: App, webRoot: string | null, basePath: string): Promise<void> {
+  await server.register(async (app: App) => {
+    declareAll(app, { access: 'public', scope: 'none' });
+    await publicPages(app, webRoot, basePath);
+  });
+}
+
+async function publicPages(app: App, webRoot: string | null, basePath: string): Promise<void> {
+  if (webRoot === null) {
+    app.get('/', hidden, () => {
+      throw new HttpError('UNAVAILABLE', 'the page is not built; start with npm start, or run bin/build-page.mjs');
+    });
+    return;
+  }
   await app.register(fastifyStatic, {
     root: webRoot,
     cacheControl: false,
-    allowedPath: (path) => /^\/?$|\.(?:html|js|css|svg|png)$/u.test(path),
-    setHeaders: (reply) => {
-      // Revalidated by ETag each time, so that a new version shows at once.
-      reply.header('cache-control', 'no-cache');
+    allowedPath: (path) => /^\/?(?:assets\/[\w.-]+\.(?:js|css)|index\.html|icon\.svg)?$/u.test(path),
+    setHeaders: (reply, path) => {
+      // The rest is revalidated by ETag each time, so that a new version shows at once.
+      reply.header('cache-control', HASHED.test(path) ? `public, max-age=${YEAR_S}, immutable` : 'no-cache');
     },
   });
   for (const path of ['/', '/index.html']) {
@@ -33,9 +49,15 @@ export async function pageRoutes(app: App, webRoot: string, basePath: string): P
       return reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(page);
     });
   }
-  app.get('/vendor/jsmpeg.js', hidden, (_request, reply) => reply.sendFile('jsmpeg-player.esm.js', PLAYER_FOLDER));
-  app.get('/vendor/mpegts.js', hidden, (_request, reply) => reply.sendFile('mpegts.js', LIVE_PLAYER_FOLDER));
 }
 
-/** The project's folder of the page. */
-export const DEFAULT_WEB_ROOT = join(import.meta.dirname, '..', '..', '..', 'web');
+const PROJECT = join(import.meta.dirname, '..', '..', '..');
+/** Where `bin/build-page.mjs` puts the page: into an image, or beside a checkout. */
+const BUILDS = [join(PROJECT, 'web', 'built'), join(PROJECT, '.cache', 'page', 'current')];
+
+/** Folder of the present build; null where none was made. */
+export function builtPage(): string | null {
+  const folder = BUILDS.find((each) => existsSync(join(each, 'index.html')));
+  // A later build moves the link; this process goes on with the one it started with.
+  return folder === undefined ? null : realpathSync(folder);
+}

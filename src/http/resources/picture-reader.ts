@@ -1,10 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AddressRanges } from '../../infra/address-ranges.ts';
 import type { ImageId } from '../../messages/ids.ts';
+import type { CameraScope } from '../access/camera-scope.ts';
 import { HttpError } from '../errors/http-error.ts';
 import { ConnectionLimit } from '../feed/connection-limit.ts';
-import { clientOf } from '../intake/client-address.ts';
 import type { Refusals } from '../intake/intake-refusals.ts';
+import { takePlace } from '../intake/take-place.ts';
 import type { HttpPorts } from '../ports.ts';
 
 /** Requests that may wait for a picture at once: in all, and from one address. Anyone can make up a young id. */
@@ -13,6 +14,7 @@ const MAX_WAITING_PER_ADDRESS = 32;
 
 export interface PictureReaderOptions {
   readonly images: HttpPorts['images'];
+  readonly scope: Pick<CameraScope, 'sees'>;
   readonly trusted: AddressRanges;
   readonly refusals: Refusals;
 }
@@ -23,6 +25,7 @@ export interface PictureReaderOptions {
  */
 export class PictureReader {
   readonly #images: HttpPorts['images'];
+  readonly #scope: Pick<CameraScope, 'sees'>;
   readonly #trusted: AddressRanges;
   readonly #refusals: Refusals;
   readonly #waiting = new ConnectionLimit(
@@ -31,16 +34,23 @@ export class PictureReader {
     'requests for pictures that are not stored yet',
   );
 
-  constructor({ images, trusted, refusals }: PictureReaderOptions) {
+  constructor({ images, scope, trusted, refusals }: PictureReaderOptions) {
     this.#images = images;
+    this.#scope = scope;
     this.#trusted = trusted;
     this.#refusals = refusals;
   }
 
-  /** Sends the JPEG. Throws `IMAGE_EXPIRED`, which no cache keeps, or `TOO_MANY` when too many requests wait. */
+  /**
+   * Sends the JPEG. Throws `IMAGE_EXPIRED`, which no cache keeps, also for a picture of a camera outside the scope, or
+   * `TOO_MANY` when too many requests wait.
+   */
   async send(imageId: ImageId, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     try {
-      const jpeg = (await this.#images.find(imageId)) ?? (await this.#await(imageId, request));
+      const jpeg =
+        request.principal.groups === null
+          ? ((await this.#images.find(imageId)) ?? (await this.#await(imageId, request)))
+          : await this.#readInScope(imageId, request);
       return reply.type('image/jpeg').send(Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength));
     } catch (thrown) {
       reply.removeHeader('cache-control');
@@ -48,14 +58,25 @@ export class PictureReader {
     }
   }
 
-  async #await(imageId: ImageId, request: FastifyRequest): Promise<Uint8Array> {
-    const client = clientOf(request, this.#trusted);
-    const refusal = this.#waiting.refusal(client);
-    if (refusal !== null) {
-      this.#refusals.count('images');
-      throw new HttpError('TOO_MANY', `imageId: ${refusal}`, { field: 'imageId', headers: { 'retry-after': '5' } });
+  /** As the picture says of which camera it is; one that does not say is in nobody's scope. */
+  async #readInScope(imageId: ImageId, request: FastifyRequest): Promise<Uint8Array> {
+    let stored = await this.#images.findStored(imageId);
+    if (stored === null) {
+      await this.#await(imageId, request);
+      stored = await this.#images.findStored(imageId);
     }
-    const leave = this.#waiting.take(client);
+    const cameraId = stored?.cameraId ?? null;
+    if (stored === null || cameraId === null || !this.#scope.sees(request.principal, cameraId)) throw expired(imageId);
+    return stored.jpeg;
+  }
+
+  async #await(imageId: ImageId, request: FastifyRequest): Promise<Uint8Array> {
+    const leave = takePlace(this.#waiting, request, {
+      trusted: this.#trusted,
+      refusals: this.#refusals,
+      reason: 'images',
+      field: 'imageId',
+    });
     const { signal } = request;
     try {
       const jpeg = await this.#images.get(imageId, signal);
@@ -66,9 +87,12 @@ export class PictureReader {
     } finally {
       leave();
     }
-    throw new HttpError('IMAGE_EXPIRED', `imageId: there is no picture ${imageId} (any more)`, {
-      field: 'imageId',
-      value: imageId,
-    });
+    throw expired(imageId);
   }
 }
+
+const expired = (imageId: ImageId): HttpError =>
+  new HttpError('IMAGE_EXPIRED', `imageId: there is no picture ${imageId} (any more)`, {
+    field: 'imageId',
+    value: imageId,
+  });

@@ -12,12 +12,22 @@ const open = { tags: ['operations'], security: [] };
  * @param isReady whether this process can serve: it has started, reaches NATS, and is not stopping
  */
 export function probeRoutes(app: App, isReady: () => boolean): void {
-  app.get('/livez', { schema: { ...open, summary: 'Whether the process answers', response: { 200: Alive } } }, () => ({
-    status: 'ok' as const,
-  }));
+  app.get(
+    '/livez',
+    {
+      config: { access: 'public', scope: 'none' },
+      schema: { ...open, summary: 'Whether the process answers', response: { 200: Alive } },
+    },
+    () => ({
+      status: 'ok' as const,
+    }),
+  );
   app.get(
     '/readyz',
-    { schema: { ...open, summary: 'Whether requests may be sent here', response: { 200: Alive, 503: Unready } } },
+    {
+      config: { access: 'public', scope: 'none' },
+      schema: { ...open, summary: 'Whether requests may be sent here', response: { 200: Alive, 503: Unready } },
+    },
     async (_request, reply) => {
       if (isReady()) return { status: 'ok' as const };
       return reply.code(503).send({ status: 'down' });

@@ -5,7 +5,13 @@ import { z } from 'zod';
 import type { AddressRanges } from '../../infra/address-ranges.ts';
 import { CameraId } from '../../messages/ids.ts';
 import type { ActorLog } from '../../runtime/actor.ts';
+import { signedInOf } from '../access/authenticator.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { CameraScope } from '../access/camera-scope.ts';
+import type { AlarmPort } from '../alarm-port.ts';
+import type { OpenConnections } from '../access/open-connections.ts';
 import { HttpError } from '../errors/http-error.ts';
+import { sendAlarms } from '../feed/alarm-feed.ts';
 import type { ConnectionLimit } from '../feed/connection-limit.ts';
 import type { Heartbeat } from '../feed/heartbeat.ts';
 import type { FeedSocket } from '../feed/viewer.ts';
@@ -15,19 +21,27 @@ import type { CameraPort } from '../ports.ts';
 import type { Previews } from '../preview.ts';
 import { LIVE_KINDS } from '../preview/fan-out.ts';
 import { TicketQuery } from '../schemas/tickets-schema.ts';
+import { alarmScopeOf } from './alarms-routes.ts';
 import type { App } from '../server.types.ts';
 
 export interface SocketDeps {
   readonly feed: LiveFeed;
+  readonly open: Pick<OpenConnections, 'add'>;
   readonly previews: Previews;
   readonly connections: ConnectionLimit;
   readonly heartbeat: Heartbeat;
   readonly cameras: Pick<CameraPort, 'get'>;
+  readonly alarms: Pick<AlarmPort, 'list' | 'watch'>;
+  readonly scope: Pick<CameraScope, 'sees'>;
+  readonly clock: Clock;
   readonly log: ActorLog;
   readonly trusted: AddressRanges;
   /** Unsent bytes above which a client that still sends pings is dropped; video sends more ahead. */
   readonly maxUnsent: { readonly feed: number; readonly live: number };
 }
+
+/** Close code of a connection that its client may not have (RFC 6455, 7.4.1). */
+const POLICY = 1008;
 
 const LiveParams = z.object({ cameraId: CameraId });
 /** `h264`: MPEG-TS with the camera's own H.264. `mpeg1`: for JSMpeg. */
@@ -35,7 +49,7 @@ const LiveQuery = TicketQuery.extend({ video: z.enum(LIVE_KINDS).default('mpeg1'
 
 /** `/ws`: the live feed. `/ws/live/{cameraId}`: live video. */
 export function socketRoutes(app: App, deps: SocketDeps): void {
-  const { feed, previews, connections } = deps;
+  const { feed, open, connections } = deps;
   const limited = async (request: FastifyRequest): Promise<void> => {
     if (!request.ws)
       throw new HttpError('UPGRADE_REQUIRED', 'upgrade: this address accepts only WebSockets', {
@@ -47,20 +61,39 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
   };
 
   const schema = { hide: true, querystring: TicketQuery };
-  const feedRoute = { websocket: true, config: { upgrades: true }, schema, preHandler: limited } as const;
+  const feedRoute = {
+    websocket: true,
+    config: { access: 'viewer', scope: 'filtered', upgrades: true },
+    schema,
+    preHandler: limited,
+  } as const;
   app.get('/ws', feedRoute, (socket, request) => {
     if (!admit(socket, request, deps, deps.maxUnsent.feed)) return;
-    const viewer = feed.connect(feedSocket(socket, request.raw.socket));
+    const viewer = feed.connect(feedSocket(socket, request.raw.socket), request.principal);
+    const forget = open.add(signedInOf(request), (reason) => {
+      feed.disconnect(viewer);
+      socket.close(POLICY, reason);
+    });
+    const mine = alarmScopeOf(request.principal, deps.scope);
+    const endAlarms = sendAlarms(deps.alarms, mine, viewer.outbox, deps.clock);
     socket.on('message', (data, binary) => viewer.receive(binary ? null : textOf(data)));
     socket.on('pong', () => feed.alive(viewer));
-    socket.on('close', () => feed.disconnect(viewer));
+    socket.on('close', () => {
+      forget();
+      endAlarms();
+      feed.disconnect(viewer);
+    });
   });
+  liveRoute(app, deps, limited);
+}
 
+function liveRoute(app: App, deps: SocketDeps, limited: (request: FastifyRequest) => Promise<void>): void {
+  const { open, previews } = deps;
   app.get(
     '/ws/live/:cameraId',
     {
       websocket: true,
-      config: { upgrades: true },
+      config: { access: 'viewer', scope: 'camera', upgrades: true },
       schema: { hide: true, params: LiveParams, querystring: LiveQuery },
       preHandler: async (request) => {
         await limited(request);
@@ -92,9 +125,18 @@ export function socketRoutes(app: App, deps: SocketDeps): void {
         send: (data) => socket.send(data, { binary: true }, () => undefined), // failures emit 'close'
         close: (code, reason) => socket.close(code, reason),
       });
+      const forget = open.add(
+        signedInOf(request),
+        (reason) => {
+          leave();
+          socket.close(POLICY, reason);
+        },
+        cameraId,
+      );
       deps.heartbeat.add(socket);
       socket.on('pong', () => deps.heartbeat.alive(socket));
       socket.on('close', () => {
+        forget();
         leave();
         deps.heartbeat.remove(socket);
       });

@@ -1,18 +1,15 @@
 import { z } from 'zod';
 import { Aggregate } from '../../messages/aggregate.ts';
+import { isSpan, NO_SPAN, RequestTime } from './time-span.ts';
 
 export const DEFAULT_HISTORY_HOURS = 24;
 
-const Time = z.iso
-  .datetime({ offset: true, error: 'must be a time such as 2026-11-21T08:00:00Z' })
-  .transform((text) => Date.parse(text));
-
 export const HistoryParams = z
   .strictObject({
-    from: Time.optional().meta({
+    from: RequestTime.optional().meta({
       description: `Time of the first frame wanted; default: ${DEFAULT_HISTORY_HOURS} hours before \`to\``,
     }),
-    to: Time.optional().meta({ description: 'Time of the last frame wanted; default: now' }),
+    to: RequestTime.optional().meta({ description: 'Time of the last frame wanted; default: now' }),
     limit: z.coerce.number().int().min(1).max(500).default(100),
     after: z.coerce
       .number()
@@ -22,10 +19,7 @@ export const HistoryParams = z
       .optional()
       .meta({ description: '`next` of the page before' }),
   })
-  .refine(({ from, to }) => from === undefined || to === undefined || from <= to, {
-    path: ['to'],
-    message: 'must not be before from',
-  });
+  .refine(isSpan, NO_SPAN);
 export type HistoryParams = z.infer<typeof HistoryParams>;
 
 export const AlertHistoryPage = z.object({

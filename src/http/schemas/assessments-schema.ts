@@ -31,6 +31,8 @@ export interface AssessmentOrder {
   readonly picture: { readonly bytes: Uint8Array } | { readonly url: string };
   readonly priority: Priority;
   readonly hookUrl: string | null;
+  /** Name of the principal that handed it in. */
+  readonly by: string;
 }
 
 /** As the API shows it: the hook's whole URL stays inside. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { IsoTime } from '../../messages/ids.ts';
 
-/** Most cameras in one report: those with the most unasked questions. */
-export const MOST_CAMERAS = 100;
+/** Most cameras in one report: those with the most unasked questions, then those with the most calls. */
+export const MOST_CAMERAS = 500;
 
 const count = z.int().min(0);
 /** Questions of cameras: one about each group of a frame. */
@@ -19,6 +19,9 @@ const counts = {
   /** Answered by rules, because no call could be spared in time. */
   budget: count,
 };
+
+/** Calls about a camera: begun in the last minute; today (UTC) with their cost, by the prices of the key file. */
+const calls = { calls_last_minute: count, calls_today: count, cost_today: z.number().min(0) };
 
 /** How the calls that the keys allow are spent. Counted since the start where nothing else is said. */
 export const BudgetReport = z.object({
@@ -39,14 +42,16 @@ export const BudgetReport = z.object({
     ...counts,
     /** Questions a minute that were to be put, over the last minute; null before that. */
     per_minute: z.number().min(0).nullable(),
-    /** The cameras with the most unasked questions first, at most 100. */
-    by_camera: z.array(z.object({ camera_id: z.string(), ...counts })),
+    /** The cameras with the most unasked questions first, at most 500. */
+    by_camera: z.array(z.object({ camera_id: z.string(), ...counts, ...calls })),
   }),
   /** Age of a frame when the model's verdict about it is published, over the last minute; null without verdicts. */
   freshness: z.object({
     limit_seconds: z.number().positive().nullable(),
     p50_seconds: z.number().min(0).nullable(),
     p95_seconds: z.number().min(0).nullable(),
+    /** Whether 95 % of them were within the limit; null while not known. */
+    reached: z.boolean().nullable(),
   }),
   keys: z.object({
     /** Keys that are meant to be used; null while the key pool does not answer. */
@@ -54,6 +59,22 @@ export const BudgetReport = z.object({
     /** Keys of the same kind that the questions of the last minute would take; null while not known. */
     needed: count.nullable(),
   }),
+  /**
+   * The use of each limit over all nodes: calls of the last second and minute, tokens of the last minute, and the cost
+   * of today for `day`, which belongs to no key.
+   */
+  limits: z.array(
+    z.object({
+      key: z.string().nullable(),
+      limit: z.enum(['qps', 'rpm', 'tpm', 'day']),
+      used: z.number().min(0),
+      of: z.number().min(0),
+    }),
+  ),
+  /** Keys that rest after a failure, the one that comes back first before the others. */
+  cooling: z.array(z.object({ key: z.string(), until: IsoTime, seconds: z.int().min(0), notice: z.string() })),
+  /** Of all nodes, by the prices of the key file; null while not known. */
+  cost_today: z.number().min(0).nullable(),
   /** Mean of today's calls; null before the first. */
   tokens_per_call: z.object({ prompt: z.number().min(0), completion: z.number().min(0) }).nullable(),
   /** Since when rules have answered more than a fifth of the questions for want of calls; null while they do not. */

@@ -6,7 +6,10 @@ import {
   CameraTransport,
   CertificateSha256,
   FreshnessSeconds,
+  GroupNames,
 } from '../../messages/camera.ts';
+import { CameraGroup } from '../../messages/principal.ts';
+import { SceneConfig } from '../../messages/scene.ts';
 import { CameraId, IsoTime, ON_DEMAND_CAMERA } from '../../messages/ids.ts';
 import { MAX_SOURCE_LENGTH, checkSource, type SourceAllow } from '../../infra/source-policy.ts';
 
@@ -60,6 +63,10 @@ const Certificate = CertificateSha256.meta({
 });
 const Prompt = CameraPrompt.meta({ description: "Text about the camera's scene, added to the model's instructions" });
 
+const Groups = GroupNames.meta({ description: 'Groups of cameras it is in; users of a group see its cameras only' });
+
+const Scene = SceneConfig.meta({ description: 'Calibration, zones and lines, in px of a picture of width x height' });
+
 /** Bodies of `POST` and `PATCH`, under the deployment's list of allowed hosts. Unknown fields are refused. */
 export function cameraBodies(allow: SourceAllow | null) {
   const url = sourceUrl(allow);
@@ -78,6 +85,8 @@ export function cameraBodies(allow: SourceAllow | null) {
     prompt: Prompt.optional(),
     transport: Transport.optional(),
     certificateSha256: Certificate.optional(),
+    groups: Groups.optional(),
+    scene: Scene.optional(),
   });
   const patch = z
     .strictObject({
@@ -85,17 +94,19 @@ export function cameraBodies(allow: SourceAllow | null) {
       url,
       enabled: z.boolean(),
       intervalSeconds: Interval,
-      // Null: the setting of the key file, no text, and the defaults.
+      // Null: the setting of the key file, no text, the defaults, no groups and no scene.
       freshnessSeconds: Freshness.nullable(),
       prompt: Prompt.nullable(),
       transport: Transport.nullable(),
       certificateSha256: Certificate.nullable(),
+      groups: Groups.nullable(),
+      scene: Scene.nullable(),
     })
     .partial()
     .refine(
       (fields) => Object.keys(fields).length > 0,
-      'names nothing to change: give name, url, enabled, intervalSeconds, freshnessSeconds, prompt, transport or ' +
-        'certificateSha256',
+      'names nothing to change: give name, url, enabled, intervalSeconds, freshnessSeconds, prompt, transport, ' +
+        'certificateSha256, groups or scene',
     );
   return { create, patch };
 }
@@ -104,6 +115,11 @@ export type NewCamera = z.infer<ReturnType<typeof cameraBodies>['create']>;
 
 /** The fields of a camera that may be changed; at least one. */
 export type CameraPatch = z.infer<ReturnType<typeof cameraBodies>['patch']>;
+
+/** Groups with the ids of their cameras, by name. */
+export const CameraGroupList = z.object({
+  groups: z.array(z.object({ name: CameraGroup, cameras: z.array(CameraId) })),
+});
 
 export const CameraParams = z.object({ id: CameraId });
 export const AlertsQuery = z.strictObject({

@@ -26,6 +26,7 @@ const summary = {
 };
 /** Newest first. */
 export const DeadLetterList = z.object({ deadLetters: z.array(z.object(summary)) });
+export type DeadLetterList = z.infer<typeof DeadLetterList>;
 
 export const DeadLetterView = z.object({
   ...summary,
@@ -36,5 +37,6 @@ export const DeadLetterView = z.object({
   /** The parts cut off a message that was too large to keep, which cannot be replayed; null when it is whole. */
   cut: z.string().nullable(),
 });
+export type DeadLetterView = z.infer<typeof DeadLetterView>;
 
 export const ReplayReply = z.object({ replayed: z.int().min(1) });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { IsoTime } from '../../messages/ids.ts';
+import { SystemAlert } from '../../messages/monitoring.ts';
 import { KEY_STATUSES } from '../../infra/metrics.ts';
 
 export const HealthStatus = z.enum(['ok', 'degraded', 'down']);
@@ -26,6 +27,8 @@ export const HealthReport = z.object({
   cameras: z.object({ total: z.int(), online: z.int(), connecting: z.int(), offline: z.int(), fault: z.int() }),
   /** One sentence per problem, for operators; without secrets. */
   notices: z.array(z.string()),
+  /** Alerts of all nodes about Gantry itself that fire or clear. `notice`: its sentence, where `notices` has one. */
+  alerts: z.array(SystemAlert.extend({ notice: z.string().nullable() })),
 });
 export type HealthReport = z.infer<typeof HealthReport>;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { TreeSnapshot } from '../../runtime/inspect.ts';
+import type { ActorSnapshot, SupervisorSnapshot } from '../../runtime/inspect.ts';
 import { IsoTime } from '../../messages/ids.ts';
 
 const State = z.enum(['starting', 'running', 'backing-off', 'stopping', 'stopped', 'exited', 'failed']);
@@ -17,10 +17,13 @@ export const SupervisorEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('mailbox-full'), ...at, capacity: z.number() }),
   z.object({ type: z.literal('quarantined'), ...at }),
 ]);
+export type SupervisorEvent = z.infer<typeof SupervisorEvent>;
 
 const node = {
   path: z.string(),
   state: State,
+  /** One sentence: why it is in this state, and whether a failure now would be more than a restart. */
+  why: z.string(),
   restart: z.enum(['permanent', 'transient', 'temporary']),
   significant: z.boolean(),
   restarts: z.number(),
@@ -31,6 +34,14 @@ const node = {
   onNextFailure: z.enum(['restart', 'restart-group', 'escalate', 'end', 'end-supervisor']).nullable(),
   events: z.array(SupervisorEvent),
 };
+
+interface Why {
+  readonly why: string;
+}
+/** A node of the tree as the API shows it. */
+export type ExplainedNode =
+  | (ActorSnapshot & Why)
+  | (Omit<SupervisorSnapshot, 'children'> & Why & { readonly children: readonly ExplainedNode[] });
 
 const ActorNode = z.object({
   type: z.literal('actor'),
@@ -61,11 +72,11 @@ const SupervisorNode = z.object({
   autoShutdown: z.enum(['never', 'any-significant', 'all-significant']),
   dynamic: z.boolean(),
   intensity: z.object({ maxRestarts: z.number(), withinMs: z.number(), used: z.number(), left: z.number() }),
-  get children(): z.ZodArray<z.ZodType<TreeSnapshot>> {
+  get children(): z.ZodArray<z.ZodType<ExplainedNode>> {
     return z.array(TreeNode);
   },
 });
-export const TreeNode: z.ZodType<TreeSnapshot> = z.lazy(() =>
+export const TreeNode: z.ZodType<ExplainedNode> = z.lazy(() =>
   z.discriminatedUnion('type', [ActorNode, SupervisorNode]),
 );
 
@@ -77,8 +88,12 @@ const DeadLetter = z.object({
 });
 export const TreeReply = z.object({
   tree: TreeNode,
+  /** Actors of cameras outside the scope, which the tree leaves out. */
+  others: z.int().min(0),
   deadLetters: z.object({ total: z.number(), recent: z.array(DeadLetter) }),
 });
+export type TreeReply = z.infer<typeof TreeReply>;
+
 export const RestartBody = z.strictObject({
   path: z
     .string()
