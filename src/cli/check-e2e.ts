@@ -1,6 +1,4 @@
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { connect } from 'nats';
+import { connect, type NatsConnection } from 'nats';
 import type { z } from 'zod';
 import { readRuntimeFile, type RuntimeFile } from '../app/runtime-file.ts';
 import { Aggregate } from '../messages/aggregate.ts';
@@ -10,54 +8,47 @@ import { CameraId } from '../messages/ids.ts';
 import { readBody } from '../messages/read-body.ts';
 import { redisKeys, subjects } from '../messages/subjects.ts';
 import { AssessmentTask } from '../messages/task.ts';
-import { PROJECT_ROOT } from '../provision/folders.ts';
+import { sleep, systemClock } from '../runtime/clock.ts';
 import { secretFromEnv } from '../keys/env-secret.ts';
 import { natsOptions } from '../servers/nats-url.ts';
 import { connectRedis } from '../servers/redis-url.ts';
-import { numberIn, runCommand, UsageError } from './command-line.ts';
+import { CommandError, numberIn, UsageError } from './command-errors.ts';
+import { dataFolderOf } from './chosen-data-folder.ts';
+import type { Output } from './output.ts';
 import { CheckLedger, type CheckReport, STAGES } from './check/check-ledger.ts';
 
-const USAGE = `usage: npm run check:e2e -- --camera-id ID [--duration SECONDS] [--data-dir DIR] [--json]
+const TICK_MS = 250;
 
-Follows one camera of the running Gantry through every stage, on the wire, and fails when a stage is silent.`;
+interface Arguments {
+  readonly 'camera-id': string | undefined;
+  readonly duration: string | undefined;
+  readonly 'data-dir': string | undefined;
+}
 
 interface Options {
   readonly cameraId: CameraId;
   readonly seconds: number;
   readonly dataDir: string;
-  readonly json: boolean;
   readonly token: string | null;
 }
 
-/** `gantry check-e2e`. Exit code 0: every stage answered; 1: one is silent or wrong; 2: wrong arguments. */
-export const run = (args: string[]): Promise<number> => runCommand('check-e2e', USAGE, args, readOptions, check);
-
-async function check({ cameraId, seconds, dataDir, json, token }: Options): Promise<number> {
+/** `gantry check-e2e`. Exit code 0: every stage answered; 1: one is silent or wrong. */
+export async function run(args: Arguments, output: Output): Promise<number> {
+  const { cameraId, seconds, dataDir, token } = readOptions(args);
   const running = await readRuntimeFile(dataDir);
-  if (running === null) {
-    console.error(`no Gantry runs on ${dataDir}: start one with npm start`);
-    return 1;
-  }
-  if (!json) console.log(`watching camera ${cameraId} of ${running.httpUrl} for ${seconds} s ...`);
+  if (running === null) throw new CommandError('NOT_RUNNING', `no Gantry runs on ${dataDir}: start one with npm start`);
+  output.say(`watching camera ${cameraId} of ${running.httpUrl} for ${seconds} s ...`);
   const ledger = new CheckLedger();
-  const problems = await watch(running, token, cameraId, seconds * 1000, ledger);
+  const wait = (): Promise<void> => waitShown(seconds * 1000, `camera ${cameraId}`, output);
+  const problems = await watch(running, token, cameraId, wait, ledger);
   const report = ledger.report();
   const all = [...problems, ...report.problems];
-  console.log(json ? JSON.stringify({ ...report, problems: all }) : describe(report, all));
+  output.result({ ...report, problems: all }, describe(report, all));
   return all.length === 0 ? 0 : 1;
 }
 
-function readOptions(args: string[]): Options {
-  const { values } = parseArgs({
-    args,
-    options: {
-      'camera-id': { type: 'string' },
-      duration: { type: 'string' },
-      'data-dir': { type: 'string' },
-      json: { type: 'boolean' },
-    },
-  });
-  const id = values['camera-id'];
+function readOptions(args: Arguments): Options {
+  const id = args['camera-id'];
   if (id === undefined) throw new UsageError('--camera-id: is missing');
   const cameraId = CameraId.safeParse(id);
   if (!cameraId.success) throw new UsageError(`--camera-id: "${id}" is no camera id`);
@@ -65,11 +56,23 @@ function readOptions(args: string[]): Options {
   if ('problem' in token) throw new UsageError(token.problem);
   return {
     cameraId: cameraId.data,
-    seconds: numberIn('--duration', values.duration ?? '60', 1, 86_400, 'seconds'),
-    dataDir: values['data-dir'] ?? process.env['GANTRY_DATA_DIR'] ?? join(PROJECT_ROOT, 'data'),
-    json: values.json === true,
+    seconds: numberIn('--duration', args.duration ?? '60', 1, 86_400, 'seconds'),
+    dataDir: dataFolderOf(args['data-dir']),
     token: token.secret,
   };
+}
+
+async function waitShown(ms: number, title: string, output: Output): Promise<void> {
+  const progress = await output.progress(title);
+  const until = systemClock.now() + ms;
+  try {
+    for (let left = ms; left > 0; left = until - systemClock.now()) {
+      progress.at(1 - left / ms, `${title}, ${Math.ceil(left / 1000)} s left`);
+      await sleep(systemClock, Math.min(left, TICK_MS));
+    }
+  } finally {
+    progress.end();
+  }
 }
 
 /** Listens on NATS and the WebSocket, then reads Redis. Returns the problems found, without those of the ledger. */
@@ -77,12 +80,30 @@ async function watch(
   running: RuntimeFile,
   token: string | null,
   cameraId: CameraId,
-  ms: number,
+  wait: () => Promise<void>,
   ledger: CheckLedger,
 ): Promise<string[]> {
   const nc = await connect({ ...natsOptions(running.natsUrl), name: 'gantry-check', timeout: 3_000 });
+  try {
+    return [
+      ...(await follow(nc, running.httpUrl, token, cameraId, wait, ledger)),
+      ...(await checkRedis(running.redisUrl, cameraId)),
+    ];
+  } finally {
+    await nc.close();
+  }
+}
+
+async function follow(
+  nc: NatsConnection,
+  httpUrl: string,
+  token: string | null,
+  cameraId: CameraId,
+  wait: () => Promise<void>,
+  ledger: CheckLedger,
+): Promise<string[]> {
   const problems: string[] = [];
-  const follow = <T>(subject: string, parser: z.ZodType<T>, note: (body: T, at: number) => void): void => {
+  const listen = <T>(subject: string, parser: z.ZodType<T>, note: (body: T, at: number) => void): void => {
     nc.subscribe(subject, {
       callback: (error, message) => {
         const at = Date.now();
@@ -95,17 +116,16 @@ async function watch(
       },
     });
   };
-  follow(subjects.detection(cameraId), Detection, (body, at) => ledger.detection(body, at));
-  follow(`assessment-tasks.*.${cameraId}.*`, AssessmentTask, (body, at) => ledger.task(body, at));
-  follow(`assessment-tasks.*.${cameraId}`, AssessmentTask, (body, at) => ledger.task(body, at));
-  follow(subjects.result(cameraId), AssessmentResult, (body, at) => ledger.result(body, at));
-  follow(subjects.aggregate(cameraId), Aggregate, (body, at) => ledger.aggregate(body, at));
+  listen(subjects.detection(cameraId), Detection, (body, at) => ledger.detection(body, at));
+  listen(`assessment-tasks.*.${cameraId}.*`, AssessmentTask, (body, at) => ledger.task(body, at));
+  listen(`assessment-tasks.*.${cameraId}`, AssessmentTask, (body, at) => ledger.task(body, at));
+  listen(subjects.result(cameraId), AssessmentResult, (body, at) => ledger.result(body, at));
+  listen(subjects.aggregate(cameraId), Aggregate, (body, at) => ledger.aggregate(body, at));
   await nc.flush();
-  const closeFeed = await followFeed(running.httpUrl, token, cameraId, ledger, problems);
-  await new Promise((resolve) => setTimeout(resolve, ms));
+  const closeFeed = await followFeed(httpUrl, token, cameraId, ledger, problems);
+  await wait();
   closeFeed();
-  await nc.close();
-  return [...problems, ...(await checkRedis(running.redisUrl, cameraId))];
+  return problems;
 }
 
 async function followFeed(
@@ -131,7 +151,7 @@ async function followFeed(
   await new Promise<void>((resolve, reject) => {
     socket.addEventListener('open', () => resolve());
     socket.addEventListener('error', () =>
-      reject(new Error(`the WebSocket of ${httpUrl} cannot be opened (GANTRY_TOKEN?)`)),
+      reject(new CommandError('NOT_REACHABLE', `the WebSocket of ${httpUrl} cannot be opened (GANTRY_TOKEN?)`)),
     );
   });
   socket.send(JSON.stringify({ type: 'subscribe', data: { cameraIds: [cameraId] } }));

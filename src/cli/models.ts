@@ -1,96 +1,60 @@
 import { basename } from 'node:path';
-import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { ModelFamily } from '../messages/model.ts';
 import type { LocatedModel } from '../messages/model.ts';
-import { ModelStoreError } from '../model-store/model-error.ts';
 import { MODELS_DIR, loadModelSpec, readManifest } from '../model-store/manifest.ts';
 import type { ManifestEntry } from '../model-store/manifest.ts';
 import { isPulled, pullModel } from '../model-store/pull.ts';
-import type { PullProgress } from '../model-store/pull.ts';
 import { createDetector } from '../vision/detector.ts';
 import { DetectorError } from '../vision/vision-error.ts';
+import { CommandError } from './command-errors.ts';
+import type { Output } from './output.ts';
 
-const USAGE = `usage: npm run gantry -- models list
-       npm run gantry -- models pull [NAME]   fetch and convert a model of the manifest (default: its default)
-       npm run gantry -- models check FILE    try a .onnx, a spec file (.yaml, .json) or a model by name: does it fit?
-options: --models-dir DIR                     default: models/ of the project`;
-
-/** `npm run gantry -- models …`. Exit code 0: done; 1: failed (the reason is on stderr); 2: wrong arguments. */
-export async function run(args: string[]): Promise<number> {
-  if (args.includes('--help') || args.includes('-h')) {
-    console.log(USAGE);
-    return 0;
-  }
-  const parsed = readArguments(args);
-  if (parsed === null) {
-    console.error(USAGE);
-    return 2;
-  }
-  const { verb, name, modelsDir } = parsed;
-  try {
-    switch (verb) {
-      case 'list':
-        return await list(modelsDir);
-      case 'pull':
-        return await pull(name, modelsDir);
-      case 'check':
-        return await check(name, modelsDir);
-    }
-  } catch (error) {
-    if (!(error instanceof ModelStoreError || error instanceof DetectorError)) throw error;
-    console.error(`${error.code}: ${error.message}`);
-    return 1;
-  }
+interface ModelsDir {
+  readonly 'models-dir': string | undefined;
 }
 
-interface Request {
-  readonly verb: 'list' | 'pull' | 'check';
-  readonly name: string;
-  readonly modelsDir: string;
-}
+// `gantry models ...`. Exit code 0: done. They reject with a ModelStoreError, and `check` with a DetectorError.
 
-function readArguments(args: string[]): Request | null {
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { 'models-dir': { type: 'string' } },
-    });
-    const [verb, name = ''] = positionals;
-    if (positionals.length > 2 || (verb !== 'list' && verb !== 'pull' && verb !== 'check')) return null;
-    if ((verb === 'check' && name === '') || (verb === 'list' && name !== '')) return null;
-    return { verb, name, modelsDir: values['models-dir'] ?? MODELS_DIR };
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
-    return null;
-  }
-}
-
-async function list(modelsDir: string): Promise<number> {
+export async function list(args: ModelsDir, output: Output): Promise<number> {
+  const modelsDir = args['models-dir'] ?? MODELS_DIR;
   const manifest = await readManifest(modelsDir);
-  const rows = await Promise.all(
-    manifest.models.map(async (model) => {
-      const ready = await isPulled(model, modelsDir);
-      const state = ready
-        ? 'ready'
-        : model.source.kind === 'file'
-          ? `put ${model.file} into ${modelsDir}`
-          : `npm run gantry -- models pull ${model.name}`;
-      return [
-        `${model.name}${model.name === manifest.default ? ' *' : ''}`,
-        model.family,
-        inputOf(model),
-        model.bytes === undefined ? '-' : `${(model.bytes / 1e6).toFixed(1)} MB`,
-        model.ap?.toFixed(1) ?? '-',
-        costOf(model),
-        model.licence,
-        state,
-      ];
-    }),
+  const models = await Promise.all(
+    manifest.models.map(async (model) => ({ ...model, ready: await isPulled(model, modelsDir) })),
   );
-  printTable([['NAME (* default)', 'FAMILY', 'INPUT', 'SIZE', 'AP', 'COST', 'LICENCE', 'STATE'], ...rows]);
-  console.log('AP: published, on COCO. COST of a picture: ms of a core as measured, else operations as published.');
+  const rows = models.map((model) => [
+    `${model.name}${model.name === manifest.default ? ' *' : ''}`,
+    model.family,
+    inputOf(model),
+    model.bytes === undefined ? '-' : `${(model.bytes / 1e6).toFixed(1)} MB`,
+    model.ap?.toFixed(1) ?? '-',
+    costOf(model),
+    model.licence,
+    model.ready
+      ? 'ready'
+      : model.source.kind === 'file'
+        ? `put ${model.file} into ${modelsDir}`
+        : `npm run gantry -- models pull ${model.name}`,
+  ]);
+  output.result(
+    {
+      default: manifest.default,
+      models: models.map(({ name, family, input, bytes = null, ap = null, cost = null, licence, ready }) => ({
+        name,
+        family,
+        input,
+        bytes,
+        ap,
+        cost,
+        licence,
+        ready,
+      })),
+    },
+    [
+      ...tableOf([['NAME (* default)', 'FAMILY', 'INPUT', 'SIZE', 'AP', 'COST', 'LICENCE', 'STATE'], ...rows]),
+      'AP: published, on COCO. COST of a picture: ms of a core as measured, else operations as published.',
+    ].join('\n'),
+  );
   return 0;
 }
 
@@ -102,69 +66,59 @@ const costOf = ({ cost }: ManifestEntry): string => {
   return cost?.gflops === undefined ? '-' : `${cost.gflops} GFLOPs`;
 };
 
-function printTable(rows: readonly (readonly string[])[]): void {
+function tableOf(rows: readonly (readonly string[])[]): string[] {
   const widths = rows.reduce<number[]>(
     (all, row) => row.map((cell, column) => Math.max(all[column] ?? 0, cell.length)),
     [],
   );
-  for (const row of rows)
-    console.log(
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
-async function pull(name: string, modelsDir: string): Promise<number> {
-  const wanted = name === '' ? (await readManifest(modelsDir)).default : name;
-  await pullModel(wanted, { modelsDir, onProgress: createProgressPrinter() });
+export async function pull(args: ModelsDir & { readonly name: string | undefined }, output: Output): Promise<number> {
+  const modelsDir = args['models-dir'] ?? MODELS_DIR;
+  const wanted = args.name ?? (await readManifest(modelsDir)).default;
+  const progress = await output.progress(wanted, 'lines');
+  const { path, spec } = await pullModel(wanted, {
+    modelsDir,
+    onProgress: ({ stage, message, fraction }) => progress.at(fraction, message, stage),
+  }).finally(() => progress.end());
+  output.result({ name: spec.name, family: spec.family, path }, `${spec.name}: ready in ${path}`);
   return 0;
 }
 
-/** Prints a line for each stage, and one for each tenth of a download of known size. */
-function createProgressPrinter(): (progress: PullProgress) => void {
-  let last = '';
-  return ({ stage, message, fraction }) => {
-    const step = `${stage} ${fraction === null ? '' : Math.floor(fraction * 10)}`;
-    if (step === last) return;
-    last = step;
-    console.log(message);
-  };
-}
-
-async function check(nameOrFile: string, modelsDir: string): Promise<number> {
-  if (!nameOrFile.toLowerCase().endsWith('.onnx')) {
-    const spec = await loadModelSpec(nameOrFile, modelsDir);
+/** Rejects `CHECK_FAILED` for a file that fits no family. */
+export async function check(args: ModelsDir & { readonly file: string }, output: Output): Promise<number> {
+  const { file } = args;
+  if (!file.toLowerCase().endsWith('.onnx')) {
+    const spec = await loadModelSpec(file, args['models-dir'] ?? MODELS_DIR);
     await tryModel(spec);
-    console.log(`${spec.name}: fits the family "${spec.family}"`);
+    output.result({ name: spec.name, family: spec.family, spec }, `${spec.name}: fits the family "${spec.family}"`);
     return 0;
   }
   const refusals: string[] = [];
-  for (const spec of candidates(nameOrFile)) {
+  for (const candidate of candidates(file)) {
     try {
-      await tryModel(spec);
+      await tryModel(candidate);
     } catch (error) {
       if (!(error instanceof DetectorError) || error.code === 'MODEL_UNREADABLE') throw error;
       refusals.push(error.message);
       continue;
     }
-    console.log(`${nameOrFile} fits the family "${spec.family}". A spec for it:\n`);
-    console.log(
-      stringify({
-        name: spec.name,
-        family: spec.family,
-        path: nameOrFile,
-        classes: spec.classes,
-        input: spec.input,
-      }).trimEnd(),
-    );
+    const { name, family, classes, input } = candidate;
+    const spec = { name, family, path: file, classes, input };
+    output.say(`${file} fits the family "${family}". A spec for it:\n`);
+    output.result({ name, family, spec }, stringify(spec).trimEnd());
     return 0;
   }
-  console.error(
-    `${nameOrFile} fits no family as it is; a spec file may say more about it.\n- ${refusals.join('\n- ')}`,
+  throw new CommandError(
+    'CHECK_FAILED',
+    `${file} fits no family as it is; a spec file may say more about it.\n- ${refusals.join('\n- ')}`,
   );
-  return 1;
 }
 
 /** Every family at the size that the file fixes, then at a usual size, for files that leave it open. */

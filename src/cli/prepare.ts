@@ -1,33 +1,25 @@
-import { parseArgs } from 'node:util';
 import { readManifest } from '../model-store/manifest.ts';
 import { pullModel } from '../model-store/pull.ts';
 import { findFfmpeg } from '../provision/binaries.ts';
 import { ensureDemoFootage } from '../provision/footage.ts';
 import { ensureRedisServer } from '../provision/redis-packages.ts';
 import { asError } from '../runtime/errors.ts';
-import { runCommand } from './command-line.ts';
+import type { Output } from './output.ts';
 
-const USAGE = `usage: npm run gantry -- prepare [--no-footage]
-
-Downloads the files for a start: the default model, Debian's Redis (when none is installed) and the
-demo camera's footage (95 MB); on that it makes the model's 8-bit variant. All of it is kept in models/ and .cache/ and
-downloaded once; nothing is installed into the system.`;
+/** `fraction`: 0 to 1 of the step; null while it is not known. */
+type Say = (line: string, fraction?: number | null, stage?: string) => void;
 
 interface Step {
   readonly name: string;
   /** Resolves to a description of what is there now. Rejects with an error meant for operators. */
-  readonly run: (say: (line: string) => void) => Promise<string>;
+  readonly run: (say: Say) => Promise<string>;
 }
 
 const model: Step = {
   name: 'model',
   run: async (say) => {
-    let stage = '';
     const { spec } = await pullModel((await readManifest()).default, {
-      onProgress: (progress) => {
-        if (progress.stage !== stage) say(progress.message);
-        stage = progress.stage;
-      },
+      onProgress: ({ message, fraction, stage }) => say(message, fraction, stage),
     });
     return spec.name;
   },
@@ -52,28 +44,30 @@ const int8: Step = {
   run: async (say) => {
     // Loads onnxruntime.
     const { quantizeModel } = await import('./quantize-command.ts');
-    return quantizeModel(null, say);
+    return (await quantizeModel(null, say)).text;
   },
 };
 
-/** `gantry prepare`. Exit code 0: all is there; 1: lines "not available: …" name the rest; 2: wrong arguments. */
-export const run = (args: string[]): Promise<number> => runCommand('prepare', USAGE, args, readSteps, prepare);
-
-function readSteps(args: string[]): readonly Step[] {
-  const { values } = parseArgs({ args, options: { 'no-footage': { type: 'boolean' } } });
-  return values['no-footage'] === true ? [model, redis] : [model, redis, footage, int8];
-}
-
-async function prepare(steps: readonly Step[]): Promise<number> {
-  let code = 0;
-  for (const step of steps) {
+/** `gantry prepare`. Exit code 0: all is there; 1: lines "not available: …" name the rest. */
+export async function run(args: { readonly 'no-footage': boolean | undefined }, output: Output): Promise<number> {
+  const steps = args['no-footage'] === true ? [model, redis] : [model, redis, footage, int8];
+  const done: { readonly step: string; readonly ok: boolean; readonly message: string }[] = [];
+  for (const [index, { name, run: work }] of steps.entries()) {
+    const progress = await output.progress(name, 'lines');
     try {
-      const result = await step.run((line) => console.log(`  ${step.name}: ${line}`));
-      console.log(`${step.name}: ${result}`);
+      const message = await work((line, fraction = null, stage = line) =>
+        progress.at(fraction === null ? null : (index + fraction) / steps.length, `  ${name}: ${line}`, stage),
+      );
+      done.push({ step: name, ok: true, message });
     } catch (error) {
-      console.log(`not available: ${step.name}: ${asError(error).message}`);
-      code = 1;
+      done.push({ step: name, ok: false, message: asError(error).message });
+    } finally {
+      progress.end();
     }
+    const { ok, message } = done.at(-1) ?? { ok: false, message: '' };
+    output.say(ok ? `${name}: ${message}` : `not available: ${name}: ${message}`);
   }
-  return code;
+  const ok = done.every((step) => step.ok);
+  output.result({ steps: done }, ok ? 'all is there' : 'not all is there');
+  return ok ? 0 : 1;
 }

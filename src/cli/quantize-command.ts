@@ -1,50 +1,37 @@
-import { parseArgs } from 'node:util';
-import { describeRecord, objection } from '../int8/int8-record.ts';
+import { describeRecord, type Int8Record, objection } from '../int8/int8-record.ts';
 import { makeInt8 } from '../int8/make-int8.ts';
 import { findEntry, readManifest } from '../model-store/manifest.ts';
 import { ModelStoreError } from '../model-store/model-error.ts';
 import { canQuantize, pullModel } from '../model-store/pull.ts';
 import { findFfmpeg } from '../provision/binaries.ts';
 import { ensureDemoFootage } from '../provision/footage.ts';
-import { ProvisionError } from '../provision/provision-error.ts';
-import { StorageError } from '../storage/storage-error.ts';
-import { DetectorError } from '../vision/vision-error.ts';
-import { runCommand, UsageError } from './command-line.ts';
+import type { Output } from './output.ts';
 
-const USAGE = `usage: npm run gantry -- quantize [NAME]
-
-Makes the 8-bit variant of a model that Gantry converts itself (default: the default model), on the
-demo footage, which is downloaded when it is missing (95 MB). Prints how well it agrees with the float
-one. npm start uses it from then on, unless it agrees too badly.`;
-
-/** `gantry quantize`. Exit code 0: it is there (and may be too bad to be used); 1: not made; 2: wrong arguments. */
-export const run = (args: string[]): Promise<number> => runCommand('quantize', USAGE, args, readName, print);
-
-function readName(args: string[]): string | null {
-  const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
-  if (positionals.length > 1) throw new UsageError('takes one model');
-  return positionals[0] ?? null;
+/** A variant that was made. */
+export interface Quantized {
+  readonly name: string;
+  readonly record: Int8Record;
+  /** Why a start does not use it; null: it does. */
+  readonly objection: string | null;
+  /** Its figures as a line. */
+  readonly text: string;
 }
 
-async function print(name: string | null): Promise<number> {
-  try {
-    console.log(await quantizeModel(name, (line) => console.log(line)));
-    return 0;
-  } catch (error) {
-    const isKnown = [ModelStoreError, ProvisionError, StorageError, DetectorError].some(
-      (kind) => error instanceof kind,
-    );
-    if (!isKnown || !(error instanceof Error)) throw error;
-    console.error(error.message);
-    return 1;
-  }
+/** `gantry quantize`. Exit code 0: it is there, and may be too bad to be used. Rejects as {@link quantizeModel}. */
+export async function run({ name }: { readonly name: string | undefined }, output: Output): Promise<number> {
+  const progress = await output.progress(name ?? 'default model', 'lines');
+  const { text, ...made } = await quantizeModel(name ?? null, (line) => progress.at(null, line)).finally(() =>
+    progress.end(),
+  );
+  output.result(made, text);
+  return 0;
 }
 
 /**
- * Pulls the model of this name (null: the default one) and makes its 8-bit variant. Returns its figures as a line.
- * Rejects as `pullModel` and `makeInt8`.
+ * Pulls the model of this name (null: the default one) and makes its 8-bit variant. Rejects as `pullModel` and
+ * `makeInt8`.
  */
-export async function quantizeModel(name: string | null, onProgress: (line: string) => void): Promise<string> {
+export async function quantizeModel(name: string | null, onProgress: (line: string) => void): Promise<Quantized> {
   const manifest = await readManifest();
   const entry = findEntry(manifest, name ?? manifest.default);
   if (!canQuantize(entry))
@@ -58,5 +45,6 @@ export async function quantizeModel(name: string | null, onProgress: (line: stri
   const footage = (): Promise<string> => ensureDemoFootage({ ffmpeg, onProgress });
   const record = await makeInt8({ model: spec, ffmpeg, footage, onProgress });
   const reason = objection(record);
-  return `${describeRecord(record)}${reason === null ? '' : `; not used: ${reason}`}`;
+  const text = `${describeRecord(record)}${reason === null ? '' : `; not used: ${reason}`}`;
+  return { name: entry.name, record, objection: reason, text };
 }

@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import type { NatsLink } from '../infra/nats/connection.ts';
 import { readStream, storedAtOf } from '../infra/nats/read.ts';
 import { sendJson } from '../infra/nats/send.ts';
@@ -9,32 +8,11 @@ import { streams, subjects } from '../messages/subjects.ts';
 import { pause, systemClock } from '../runtime/clock.ts';
 import { readBody } from '../messages/read-body.ts';
 import { asError } from '../runtime/errors.ts';
-import { numberIn, runCommand, UsageError } from './command-line.ts';
+import { CommandError, numberIn, UsageError } from './command-errors.ts';
+import type { Output } from './output.ts';
+import type { Progress } from './progress-bar.ts';
 import { withNats } from './running-nats.ts';
 
-const USAGE = `usage: npm run gantry -- replay --since TIME [--until TIME] [--camera ID] [--rate N] [--dry-run]
-
-Has frames assessed again. Each detection with groups that NATS still holds (one hour), from --since on, is published
-again as a frame of its own: with a new request id, "replayOf" naming the old one, and the lowest priority, so that live
-frames go first. Results come as for every frame; a replayed frame never replaces a newer one of its camera.
-Pictures are made when somebody asks, until 12 s after their frame, and kept for 5 minutes (those of alerts as long as
-the alert). A frame without a picture is assessed by rules, for the reason no-image.
-
-  --since, --until   a time (2026-01-31T08:00:00Z) or how long ago (90s, 10m, 1h); --until: default now
-  --camera ID        only frames of this camera
-  --rate N           at most N frames a second, 0.1 to 1000 (default 20)
-  --dry-run          only say how many there are
-
-Uses NATS of the Gantry that runs on the data folder (--data-dir DIR), or NATS_URL.`;
-
-const OPTIONS = {
-  since: { type: 'string' },
-  until: { type: 'string' },
-  camera: { type: 'string' },
-  rate: { type: 'string' },
-  'dry-run': { type: 'boolean' },
-  'data-dir': { type: 'string' },
-} as const;
 const PAGE = 500;
 const PICTURES_LIVE_MS = 300_000;
 const MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
@@ -49,21 +27,24 @@ interface Wanted {
   readonly dryRun: boolean;
 }
 
-/** `gantry replay`. Exit code 0: done; 1: NATS does not answer; 2: wrong arguments; 130: interrupted. */
-export const run = (args: string[]): Promise<number> =>
-  runCommand('replay', USAGE, args, readOptions, ({ dataDir, wanted }) =>
-    withNats(dataDir, (link) => replay(link, wanted)),
-  );
+interface Arguments {
+  readonly since: string | undefined;
+  readonly until: string | undefined;
+  readonly camera: string | undefined;
+  readonly rate: string | undefined;
+  readonly 'dry-run': boolean | undefined;
+  readonly 'data-dir': string | undefined;
+}
 
-function readOptions(args: string[]): { readonly dataDir: string | undefined; readonly wanted: Wanted } {
-  const { values } = parseArgs({ args, options: OPTIONS });
+/** `gantry replay`. Exit code 0: done; 130: interrupted. Rejects as {@link withNats}, and when a frame is refused. */
+export function run(args: Arguments, output: Output): Promise<number> {
   const wanted = {
-    ...readPeriod(values.since, values.until, Date.now()),
-    camera: readCamera(values.camera),
-    rate: numberIn('--rate', values.rate ?? '20', 0.1, 1_000),
-    dryRun: values['dry-run'] === true,
+    ...readPeriod(args.since, args.until, Date.now()),
+    camera: readCamera(args.camera),
+    rate: numberIn('--rate', args.rate ?? '20', 0.1, 1_000),
+    dryRun: args['dry-run'] === true,
   };
-  return { dataDir: values['data-dir'], wanted };
+  return withNats(args['data-dir'], (link) => replay(link, wanted, output));
 }
 
 function readPeriod(
@@ -112,44 +93,75 @@ function derivedId(old: RequestId, replayId: string): RequestId {
   return parts.join('-');
 }
 
-async function replay(link: NatsLink, wanted: Wanted): Promise<number> {
+interface Replayed {
+  frames: number;
+  groups: number;
+  withoutPictures: number;
+  unreadable: number;
+  readonly cameras: Set<CameraId>;
+}
+
+async function replay(link: NatsLink, wanted: Wanted, output: Output): Promise<number> {
   const replayId = randomUUID();
-  const counts = { frames: 0, groups: 0, withoutPictures: 0, unreadable: 0 };
-  const cameras = new Set<CameraId>();
+  const done: Replayed = { frames: 0, groups: 0, withoutPictures: 0, unreadable: 0, cameras: new Set() };
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
   process.once('SIGINT', interrupt);
+  const progress = await output.progress('replay');
   try {
-    let due = performance.now();
-    for await (const { detection, storedAt } of detectionsOf(link, wanted, () => (counts.unreadable += 1))) {
-      if (interrupted.signal.aborted) break;
-      if (!wanted.dryRun) {
-        due = Math.max(due, performance.now() - 1_000) + 1_000 / wanted.rate;
-        const frame = again(detection, replayId);
-        await sendJson(link, subjects.detection(frame.cameraId), frame, frame, frame.requestId);
-        await pause(systemClock, due - performance.now(), interrupted.signal);
-      }
-      counts.frames += 1;
-      counts.groups += detection.trafficGroups.length;
-      counts.withoutPictures += Date.now() - storedAt > PICTURES_LIVE_MS ? 1 : 0;
-      cameras.add(detection.cameraId);
-    }
+    await replayFrames(link, wanted, replayId, done, interrupted.signal, progress);
   } catch (thrown) {
-    console.error(`stopped by an error after ${counts.frames} frames: ${asError(thrown).message}`);
-    return 1;
+    const why = asError(thrown).message;
+    throw new CommandError('NOT_REACHABLE', `stopped by an error after ${done.frames} frames: ${why}`, thrown);
   } finally {
+    progress.end();
     process.off('SIGINT', interrupt);
   }
-  const { frames, groups, withoutPictures, unreadable } = counts;
-  console.log(
-    `${frames} frames with ${groups} groups of ${cameras.size} cameras ` +
-      (wanted.dryRun ? 'would be assessed again' : `are being assessed again (replay ${replayId})`),
+  const wasInterrupted = interrupted.signal.aborted;
+  output.result(
+    { replayId, dryRun: wanted.dryRun, interrupted: wasInterrupted, ...done, cameras: [...done.cameras].toSorted() },
+    describe(done, wanted.dryRun ? null : replayId, wasInterrupted),
   );
+  return wasInterrupted ? 130 : 0;
+}
+
+async function replayFrames(
+  link: NatsLink,
+  wanted: Wanted,
+  replayId: string,
+  done: Replayed,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<void> {
+  let due = performance.now();
+  for await (const { detection, storedAt } of detectionsOf(link, wanted, () => (done.unreadable += 1))) {
+    if (signal.aborted) return;
+    if (!wanted.dryRun) {
+      due = Math.max(due, performance.now() - 1_000) + 1_000 / wanted.rate;
+      const frame = again(detection, replayId);
+      await sendJson(link, subjects.detection(frame.cameraId), frame, frame, frame.requestId);
+      await pause(systemClock, due - performance.now(), signal);
+    }
+    done.frames += 1;
+    done.groups += detection.trafficGroups.length;
+    done.withoutPictures += Date.now() - storedAt > PICTURES_LIVE_MS ? 1 : 0;
+    done.cameras.add(detection.cameraId);
+    progress.at((storedAt - wanted.since) / Math.max(1, wanted.until - wanted.since), `${done.frames} frames`);
+  }
+}
+
+/** `replayId`: null for a dry run. */
+function describe(done: Replayed, replayId: string | null, wasInterrupted: boolean): string {
+  const { frames, groups, withoutPictures, unreadable, cameras } = done;
+  const lines = [
+    `${frames} frames with ${groups} groups of ${cameras.size} cameras ` +
+      (replayId === null ? 'would be assessed again' : `are being assessed again (replay ${replayId})`),
+  ];
   if (withoutPictures > 0)
-    console.log(`${withoutPictures} of them are older than 5 minutes: their pictures are gone unless they were alerts`);
-  if (unreadable > 0) console.log(`${unreadable} messages could not be read and were left out`);
-  if (interrupted.signal.aborted) console.log('interrupted: later frames were left out');
-  return interrupted.signal.aborted ? 130 : 0;
+    lines.push(`${withoutPictures} of them are older than 5 minutes: their pictures are gone unless they were alerts`);
+  if (unreadable > 0) lines.push(`${unreadable} messages could not be read and were left out`);
+  if (wasInterrupted) lines.push('interrupted: later frames were left out');
+  return lines.join('\n');
 }
 
 /** Frames with groups, oldest first, that are not themselves replays. */

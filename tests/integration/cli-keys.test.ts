@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -12,10 +11,10 @@ import { writeRuntimeFile } from '../../src/app/runtime-file.ts';
 import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import type { Behaviour, ProviderSimulator } from '../../src/simulator/simulator.types.ts';
 import { plainTask, questionTask } from '../support/assessment-task.ts';
+import { gantryWith } from '../support/gantry-here.ts';
 import { memoryLog } from '../support/log.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'cli.ts');
 const GOOD = 'sk-good-0123456789abcdef';
 const BAD = 'sk-revoked-0123456789abcdef';
 let folder: string;
@@ -35,23 +34,14 @@ after(async () => {
   await simulator.close();
 });
 
-function gantry(
+async function gantry(
   args: readonly string[],
   env: Record<string, string> = {},
-): Promise<{ code: number | null; out: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [MAIN, ...args], {
-      env: { PATH: process.env['PATH'] ?? '', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let out = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (out += String(data)));
-    child.on('close', (code) => {
-      for (const secret of [GOOD, BAD, 'correct horse battery'])
-        assert.ok(!out.includes(secret), 'no secret is printed');
-      resolve({ code, out });
-    });
-  });
+): Promise<{ readonly code: number; readonly out: string }> {
+  const { code, out, err } = await gantryWith(env, ...args);
+  for (const secret of [GOOD, BAD, 'correct horse battery'])
+    assert.ok(!`${out}${err}`.includes(secret), 'no secret is printed');
+  return { code, out: `${out}${err}` };
 }
 const keyFile = async (name: string, entries: readonly object[]): Promise<string> => {
   const file = join(folder, name);
@@ -135,7 +125,7 @@ test('a bad call says what is wrong, and with which code', async () => {
   const secret = { GANTRY_KEYS_SECRET: 'correct horse battery' };
   const cases: readonly [readonly string[], Record<string, string>, number, RegExp][] = [
     [['keys'], {}, 2, /usage/],
-    [['keys', 'nonsense'], {}, 2, /no command/],
+    [['keys', 'nonsense'], {}, 2, /Unknown argument: nonsense/],
     [['keys', 'encrypt', '--in', file], {}, 1, /GANTRY_KEYS_SECRET/],
     [['encrypt-keys', '--in', join(folder, 'nothing.yaml')], secret, 1, /no file/],
     [['keys', 'encrypt', '--in', file, '--out', file], secret, 1, /already/],

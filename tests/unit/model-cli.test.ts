@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, it, mock } from 'node:test';
-import { run } from '../../src/cli/models.ts';
+import { before, beforeEach, describe, it } from 'node:test';
 import { encodeOnnx } from '../../src/model-store/convert/onnx.ts';
 import { MODELS_DIR } from '../../src/model-store/manifest.ts';
+import { gantryHere } from '../support/gantry-here.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** A model of the YOLOv8 layout that finds nothing: output0 = 0 * mean of the picture. */
@@ -24,17 +24,18 @@ const yolov8 = encodeOnnx({
   outputs: [{ name: 'output0', dims: [1, 84, 1] }],
 });
 
-describe('npm run gantry -- models', () => {
+describe('gantry models', () => {
   let folder = '';
   let out: string[] = [];
   const lines = (): string => out.join('\n');
+  const run = async (args: readonly string[]): Promise<number> => {
+    const { code, out: stdout, err } = await gantryHere('models', ...args);
+    out.push(...stdout.split('\n\n'), err);
+    return code;
+  };
   before(async () => {
     folder = temporaryFolder();
     await cp(join(MODELS_DIR, 'manifest.json'), join(folder, 'manifest.json'));
-    for (const stream of ['log', 'error'] as const) mock.method(console, stream, (line: string) => void out.push(line));
-  });
-  after(async () => {
-    mock.restoreAll();
   });
   beforeEach(() => {
     out = [];
@@ -63,7 +64,7 @@ describe('npm run gantry -- models', () => {
     assert.equal(await run(['check', file]), 0);
     assert.match(lines(), /fits the family "yolov8"/);
     const spec = join(folder, 'mine.yaml');
-    await writeFile(spec, out.at(-1)!);
+    await writeFile(spec, lines().split('A spec for it:\n')[1]!);
     assert.equal(await run(['check', spec]), 0);
     assert.match(lines(), /my-model: fits the family "yolov8"/);
   });
@@ -83,7 +84,7 @@ describe('npm run gantry -- models', () => {
     for (const args of [[], ['check'], ['list', 'more'], ['pull', 'a', 'b'], ['remove', 'a'], ['list', '--colour']]) {
       out = [];
       assert.equal(await run(args), 2, args.join(' '));
-      assert.match(lines(), /usage: npm run gantry -- models list/);
+      assert.match(lines(), /usage: gantry models/);
     }
   });
 });

@@ -1,18 +1,16 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { KeyAdminError } from '../../key-admin/key-admin-error.ts';
 import { readKeySource } from '../../key-admin/key-text.ts';
 import { sealerFromEnv } from '../../key-admin/seal.ts';
 import { type KeySpec, parseKeyConfig } from '../../keys/key-config.ts';
-import { KeyError } from '../../keys/key-config-error.ts';
 import { createVlmClient, type VlmClient, type VlmReply } from '../../llm/client.ts';
 import { buildPrompt } from '../../llm/prompt.ts';
 import { newRequestId, newTraceId, ON_DEMAND_CAMERA, taskId } from '../../messages/ids.ts';
 import type { AssessmentTask } from '../../messages/task.ts';
 import { PROJECT_ROOT } from '../../provision/folders.ts';
-import { numberIn, runCommand } from '../command-line.ts';
-import { KEYS_USAGE } from './keys-usage.ts';
+import { CommandError, numberIn } from '../command-errors.ts';
+import type { Output } from '../output.ts';
+import type { Progress } from '../progress-bar.ts';
 
 /** The outcome of verifying one key. No field holds the key. */
 interface Verified {
@@ -36,72 +34,49 @@ const CONCURRENT_CALLS = 4;
 const MOST_CALLS = 12;
 const PICTURE = { width: 320, height: 240 } as const;
 
-interface Options {
-  readonly file: string;
-  /** Names of the keys to verify; empty: all. */
-  readonly names: readonly string[];
-  readonly timeoutMs: number;
-  readonly json: boolean;
+interface Arguments {
+  readonly keys: string | undefined;
+  /** Names of the keys to verify; none: all. */
+  readonly key: readonly string[] | undefined;
+  readonly timeout: string | undefined;
 }
 
-/** `gantry keys verify`. Exit code 0: every key works; 1: one does not, or there is none; 2: wrong arguments. */
-export const run = (args: string[]): Promise<number> =>
-  runCommand('keys verify', KEYS_USAGE, args, readOptions, async (options) => {
-    try {
-      return await verify(options);
-    } catch (thrown) {
-      if (!(thrown instanceof KeyAdminError) && !(thrown instanceof KeyError)) throw thrown;
-      console.error(thrown.message);
-      return 1;
-    }
-  });
-
-function readOptions(args: string[]): Options {
-  const { values } = parseArgs({
-    args,
-    options: {
-      keys: { type: 'string' },
-      key: { type: 'string', multiple: true },
-      timeout: { type: 'string' },
-      json: { type: 'boolean' },
-    },
-  });
-  return {
-    file: values.keys ?? process.env['GANTRY_KEYS'] ?? join(PROJECT_ROOT, 'config', 'api_keys.yaml'),
-    names: values.key ?? [],
-    timeoutMs: numberIn('--timeout', values.timeout ?? '35', 0.1, 600, 'seconds') * 1_000,
-    json: values.json === true,
-  };
-}
-
-async function verify({ file, names, timeoutMs, json }: Options): Promise<number> {
+/**
+ * `gantry keys verify`. Exit code 0: every key works; 1: one does not. Rejects `NOT_FOUND` when there is none, and with
+ * the errors of key files.
+ */
+export async function run(args: Arguments, output: Output): Promise<number> {
+  const timeoutMs = numberIn('--timeout', args.timeout ?? '35', 0.1, 600, 'seconds') * 1_000;
+  const file = args.keys ?? process.env['GANTRY_KEYS'] ?? join(PROJECT_ROOT, 'config', 'api_keys.yaml');
+  const names = args.key ?? [];
   const { raw, source } = await readKeySource(file, sealerFromEnv(process.env));
   const { keys, warnings } = parseKeyConfig(raw, process.env, source);
-  for (const warning of warnings) console.error(warning);
+  for (const warning of warnings) output.warn(warning);
   const missing = names.filter((name) => !keys.some((key) => key.name === name));
-  for (const name of missing) console.error(`${source}: there is no key "${name}"`);
+  for (const name of missing) output.warn(`${source}: there is no key "${name}"`);
   const chosen = keys.filter((key) => names.length === 0 || names.includes(key.name));
-  if (chosen.length === 0) {
-    console.error(`${source}: there is no key to call with`);
-    return 1;
-  }
-  const results = await verifyAll(chosen, timeoutMs);
-  console.log(json ? JSON.stringify(results, null, 2) : table(results));
+  if (chosen.length === 0) throw new CommandError('NOT_FOUND', `${source}: there is no key to call with`);
+  const progress = await output.progress('verify keys');
+  const results = await verifyAll(chosen, timeoutMs, progress).finally(() => progress.end());
+  output.result(results, table(results));
   // A key whose variable is not set was left out: it does not work either.
   const leftOut = warnings.some((warning) => /is left out/u.test(warning));
   return missing.length === 0 && !leftOut && results.every(({ ok }) => ok) ? 0 : 1;
 }
 
 /** Calls the model with each key as the scheduler does, a few at a time; results in the order of the keys. */
-async function verifyAll(keys: readonly KeySpec[], timeoutMs: number): Promise<Verified[]> {
+async function verifyAll(keys: readonly KeySpec[], timeoutMs: number, progress: Progress): Promise<Verified[]> {
   const jpeg = await testPicture();
   const client = createVlmClient();
   const results: Verified[] = [];
   let next = 0;
+  let done = 0;
   const worker = async (): Promise<void> => {
     for (let index = next++; index < keys.length; index = next++) {
       const key = keys[index];
       if (key !== undefined) results[index] = await verifyOne(client, key, jpeg, timeoutMs);
+      done += 1;
+      progress.at(done / keys.length, `verified ${done} of ${keys.length} keys`);
     }
   };
   await Promise.all(Array.from({ length: CONCURRENT_CALLS }, worker));

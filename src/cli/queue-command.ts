@@ -1,20 +1,11 @@
-import { parseArgs } from 'node:util';
 import { connect, type JetStreamManager, NatsError } from 'nats';
 import { consumers, PRIORITIES_URGENT_FIRST, streams, subjects } from '../messages/subjects.ts';
 import type { Priority } from '../messages/task.ts';
 import { natsOptions, shownNats } from '../servers/nats-url.ts';
 import { asError } from '../runtime/errors.ts';
-import { numberIn, runCommand } from './command-line.ts';
+import { CommandError, numberIn } from './command-errors.ts';
+import type { Output } from './output.ts';
 import { findNats } from './running-nats.ts';
-
-const USAGE = `usage: npm run gantry -- queue [--data-dir DIR] [--over SECONDS] [--json]
-
-Shows the assessment tasks of a running Gantry: the questions about cameras' groups, and per priority submitted pictures
-and replayed frames. How many are waiting and in flight, the age of the oldest, and how many per second were taken,
-measured over some seconds (default 2). Schedulers take every question at once, to choose among them, so these are in
-flight until they are answered.
-
-Uses NATS of the Gantry that runs on the data folder (--data-dir DIR), or NATS_URL.`;
 
 /** A consumer of the schedulers; `priority`: null for the questions, which go by value. */
 interface Queue {
@@ -46,42 +37,29 @@ interface QueueRow extends Pick<Queue, 'priority'> {
   readonly perSecond: number;
 }
 
-interface Options {
-  readonly dataDir: string | undefined;
-  readonly overMs: number;
-  readonly json: boolean;
+/** `gantry queue`. Exit code 0: shown. Rejects `NOT_REACHABLE` when NATS or the queue does not answer. */
+export async function run(
+  args: { readonly 'data-dir': string | undefined; readonly over: string | undefined },
+  output: Output,
+): Promise<number> {
+  const overMs = numberIn('--over', args.over ?? '2', 0.1, 3_600, 'seconds') * 1_000;
+  const url = await findNats(args['data-dir']);
+  const rows = await ask(url, overMs);
+  output.result(rows, table(rows));
+  return 0;
 }
 
-/** `gantry queue`. Exit code 0: shown; 1: NATS or the queue does not answer; 2: wrong arguments. */
-export const run = (args: string[]): Promise<number> => runCommand('queue', USAGE, args, readOptions, show);
-
-function readOptions(args: string[]): Options {
-  const { values } = parseArgs({
-    args,
-    options: { 'data-dir': { type: 'string' }, over: { type: 'string' }, json: { type: 'boolean' } },
-  });
-  return {
-    dataDir: values['data-dir'],
-    overMs: numberIn('--over', values.over ?? '2', 0.1, 3_600, 'seconds') * 1_000,
-    json: values.json === true,
-  };
-}
-
-async function show({ dataDir, overMs, json }: Options): Promise<number> {
-  const url = await findNats(dataDir);
-  if (url === undefined) return 1;
+async function ask(url: string, overMs: number): Promise<QueueRow[]> {
   try {
     const nc = await connect({ ...natsOptions(url), name: 'gantry-queue', timeout: 3_000, reconnect: false });
     try {
-      const rows = await readQueue(await nc.jetstreamManager(), overMs);
-      console.log(json ? JSON.stringify(rows, null, 2) : table(rows));
-      return 0;
+      return await readQueue(await nc.jetstreamManager(), overMs);
     } finally {
       await nc.close();
     }
   } catch (thrown) {
-    console.error(`the queue at ${shownNats(url)} does not answer: ${asError(thrown).message}`);
-    return 1;
+    const why = asError(thrown).message;
+    throw new CommandError('NOT_REACHABLE', `the queue at ${shownNats(url)} does not answer: ${why}`, thrown);
   }
 }
 
