@@ -2,21 +2,29 @@
 import { join } from 'node:path';
 import { CAMERA_REGISTRY } from './actors/camera-registry.ts';
 import { bindMetrics } from './app/bind-metrics.ts';
-import type { GantryConfig } from './app/config.ts';
 import { holdDataFolder } from './app/data-folder.ts';
 import { useNats, useRedis } from './app/embedded.ts';
+import { openCameraWays } from './app/camera-ways.ts';
+import { forgetRemovedCameras } from './app/camera-series.ts';
 import { CameraWatch } from './app/camera-watch.ts';
 import { followFaults } from './app/follow-faults.ts';
+import { FrameTraces, isSampledBy } from './app/frame-traces.ts';
 import { freshnessOf, readFreshness } from './app/freshness-settings.ts';
 import { followFeed } from './app/follow-feed.ts';
 import { followStatuses } from './app/follow-statuses.ts';
+import type { Gantry, StartOptions } from './app/gantry.types.ts';
+import { mayHaveUsers, offerFirstAdmin } from './app/first-admin.ts';
 import { listenerNotices } from './app/listener.ts';
 import { nodeIdOf } from './app/node-id.ts';
 import { runAsProgram } from './app/program.ts';
 import { type CameraHooks, useCameraResources } from './app/role-cameras.ts';
 import { useKeysAndUsage, watchScheduler } from './app/role-scheduler.ts';
+import { NodeWatch } from './app/node-watch.ts';
+import { nodesEverywhere } from './app/role-elsewhere.ts';
+import { stageLags } from './app/stage-lags.ts';
 import { microServices } from './app/micro-services.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './app/runtime-file.ts';
+import { answerScenes } from './app/scene-elsewhere.ts';
 import { followShedGroups } from './app/shed-groups.ts';
 import { Signal } from './app/signals.ts';
 import { startActors } from './app/start-actors.ts';
@@ -24,41 +32,31 @@ import { startHttp } from './app/start-http.ts';
 import { StartStack } from './app/start-stack.ts';
 import { StartTable } from './app/start-table.ts';
 import { StreamMemory } from './app/stream-memory.ts';
+import { followDesk, useAlertDesk } from './app/use-alert-desk.ts';
+import { useMonitoring } from './app/use-monitoring.ts';
+import { useReleaseFigures } from './app/use-release-figures.ts';
+import { useReleases } from './app/use-releases.ts';
+import { useSignIn } from './app/use-sign-in.ts';
 import { VERSION } from './app/version.ts';
+import { DryRuns } from './dry-run/dry-runs.ts';
 import { Encoder } from './imaging/jpeg-encoder.ts';
+import { AuditLog } from './infra/audit-log.ts';
 import { Egress } from './infra/egress.ts';
-import type { Log } from './infra/log.ts';
 import { createMetrics } from './infra/metrics.ts';
 import { DeadLetterBox } from './infra/nats/dead-letter-box.ts';
 import { JetStreamClips } from './infra/nats/clip-store.ts';
 import { JetStreamImages } from './infra/nats/image-store.ts';
 import { NatsBus } from './infra/nats/nats-bus.ts';
 import { JetStreamOnDemand } from './infra/nats/on-demand-store.ts';
+import { NatsRequests } from './infra/nats/requests.ts';
 import { registerRoles } from './infra/nats/services.ts';
 import { RedisStore } from './infra/redis/store.ts';
-import type { CameraStatus } from './messages/camera.ts';
-import type { ActorSystem } from './runtime/system.ts';
+import { CameraGroups, type CameraStatus } from './messages/camera.ts';
+import { subjects } from './messages/subjects.ts';
+import { systemClock } from './runtime/clock.ts';
+import { OidcClient } from './oidc/oidc-client.ts';
 import { shownNats } from './servers/nats-url.ts';
 import { DataNotices } from './storage/set-aside.ts';
-
-/** A running Gantry. */
-export interface Gantry {
-  readonly url: string;
-  readonly natsUrl: string;
-  readonly redisUrl: string | null;
-  readonly system: ActorSystem;
-  /** Ends everything it started, in reverse order. Later calls wait for the first. */
-  stop(): Promise<void>;
-}
-
-export interface StartOptions extends CameraHooks {
-  readonly config: GantryConfig;
-  readonly log: Log;
-  /** Called when the root supervisor gave up; all actors are stopped. */
-  readonly onLost: (error: Error) => void;
-  /** Gives up a start under way. */
-  readonly signal?: AbortSignal;
-}
 
 interface Given extends Pick<StartOptions, 'config' | 'log' | 'onLost'> {
   readonly stack: StartStack;
@@ -71,9 +69,9 @@ interface Given extends Pick<StartOptions, 'config' | 'log' | 'onLost'> {
  */
 const START = StartTable.given<Given>()
   // The basis: the data folder, and embedded servers where the operator names none.
-  .step('accessNotices', {
+  .step('listener', {
     name: 'listener',
-    start: ({ config, log }) => listenerNotices(config, log),
+    start: ({ config, log }) => listenerNotices(config, mayHaveUsers(config), log),
   })
   .step('dataFolder', {
     name: 'data folder',
@@ -123,6 +121,7 @@ const START = StartTable.given<Given>()
         startTimeoutMs: 30_000,
         streamsMb: config.streamsMb,
         inHandFile: join(config.dataDir, 'in-hand'),
+        isSampled: isSampledBy(config.traces),
         log,
       }),
     stop: (bus) => bus.close(),
@@ -140,6 +139,17 @@ const START = StartTable.given<Given>()
       }),
     stop: (memory) => memory.close(),
   })
+  // Users. Every process needs them, since each answers the API.
+  .with(async ({ config, listener, redisServer, bus, stack, log }) =>
+    useSignIn(stack, { config, listener, redisUrl: redisServer?.url ?? null, bus, log }),
+  )
+  .step('auditLog', {
+    name: 'audit',
+    start: ({ bus, metrics, log }) => new AuditLog({ bus, clock: systemClock, log, metrics }),
+    stop: (auditLog) => auditLog.stop(),
+  })
+  // Every process judges by them, or shows them.
+  .with(({ bus, metrics, stack, log }) => useReleases(stack, bus, metrics, log))
   .stepFor(['cameras', 'aggregator'], 'encoder', {
     name: 'JPEG encoder',
     start: () => new Encoder(),
@@ -149,6 +159,7 @@ const START = StartTable.given<Given>()
     name: 'name of the node',
     start: ({ config, dataNotices }) => nodeIdOf(config.dataDir, dataNotices),
   })
+  .with(({ stack, ...up }) => useMonitoring(stack, up))
   .with(({ config, bus }) => ({
     images: new JetStreamImages(bus),
     clips: new JetStreamClips(bus),
@@ -158,6 +169,7 @@ const START = StartTable.given<Given>()
     statuses: new Signal<CameraStatus>(),
   }))
 
+  .with(openCameraWays)
   // The actors. Cameras start in the background, after everything else.
   .step('system', {
     name: 'actors',
@@ -181,19 +193,55 @@ const START = StartTable.given<Given>()
       ),
     stop: (unfollow) => unfollow(),
   })
+  .stepFor(['cameras'], 'sceneAnswers', {
+    name: 'scenes for other processes',
+    start: ({ bus, system, log }) => answerScenes(new NatsRequests(bus, log), system),
+    stop: (unsubscribe) => unsubscribe(),
+  })
   .stepFor(['scheduler'], 'keyChanges', {
     name: 'changes of API keys',
     start: ({ keysAndUsage, system, metrics, redisServer }) =>
       keysAndUsage?.keys.follow(system, metrics, redisServer?.url ?? null),
   })
-
   .stepFor(['scheduler'], 'schedulerWatch', {
     name: 'figures of the scheduler',
     start: ({ keysAndUsage, system }) => (keysAndUsage === null ? null : watchScheduler(keysAndUsage, system)),
     stop: (watch) => watch?.close(),
   })
 
+  .stepFor(['web'], 'oidc', {
+    name: 'identity provider',
+    start: ({ config }) => (config.oidc === null ? null : new OidcClient(config.oidc, systemClock)),
+    stop: (oidc) => oidc?.close(),
+  })
+
+  // The operators' work: the list of alerts is read in the background.
+  .with(({ config, bus, stack, log }) => useAlertDesk(stack, config, bus, log))
+
+  .with(({ stack, ...up }) => useReleaseFigures(stack, up))
+
   // HTTP: pages for the role web, API and metrics for all.
+  .step('nodeWatch', {
+    name: 'figures of the nodes',
+    start: ({ bus, config, metrics, nodeId, redis, system }) =>
+      new NodeWatch({
+        nodeId,
+        roles: config.roles,
+        version: VERSION,
+        clock: systemClock,
+        system,
+        metrics,
+        bus,
+        everywhere: () => nodesEverywhere(bus),
+        lags: () => stageLags(bus, redis !== null),
+      }),
+    stop: (watch) => watch.close(),
+  })
+  .step('dryRuns', {
+    name: 'dry runs of scenes',
+    start: () => new DryRuns(),
+    stop: (dryRuns) => dryRuns.close(),
+  })
   .with(() => ({ readiness: { serving: false } }))
   .step('http', {
     name: 'HTTP',
@@ -202,29 +250,61 @@ const START = StartTable.given<Given>()
   })
   .stepFor(['web'], 'liveFeed', {
     name: 'live feed',
-    start: ({ bus, redis, http, log }) => followFeed(bus, redis, http.feed, log),
+    start: ({ bus, redis, http, log, config, nodeId, system }) =>
+      followFeed(bus, redis, http.feed, log, { traces: new FrameTraces(config.traces, nodeId, () => system) }),
     stop: (unfollow) => unfollow(),
+  })
+  .stepFor(['web'], 'alarmsFollowed', {
+    name: 'alarms of alerts',
+    start: ({ alarms }) => alarms.start(),
   })
   .stepFor(['web'], 'cameraStatuses', {
     name: 'statuses of cameras',
     start: ({ bus, statuses, http }) => followStatuses(bus, statuses, http.feed),
     stop: (unfollow) => unfollow(),
   })
+  .step('cameraGroups', {
+    name: 'groups of cameras',
+    start: ({ bus, http }) =>
+      bus.subscribe(subjects.cameraGroups, CameraGroups, ({ cameraId, groups }) => http.scope.note(cameraId, groups)),
+    stop: (unsubscribe) => unsubscribe(),
+  })
+  .stepFor(['web'], 'deskNews', {
+    name: 'changes of alerts',
+    start: ({ alarms, desk, http }) => (desk === null ? null : followDesk(desk, alarms, http.feed)),
+    stop: (unsubscribe) => unsubscribe?.(),
+  })
   .step('scrape', {
     name: 'metrics',
     start: (up) => bindMetrics(up.metrics, { ...up, roles: up.config.roles }),
   })
 
+  .step('cameraRemovals', {
+    name: 'metrics of removed cameras',
+    start: ({ bus, metrics }) => forgetRemovedCameras(bus, metrics, systemClock),
+    stop: (unsubscribe) => unsubscribe(),
+  })
+
   // Discovery and access from outside.
   .step('microServices', {
     name: 'NATS micro services',
-    start: ({ bus, system, config, nodeId, schedulerWatch, log }) =>
-      registerRoles(bus, VERSION, microServices(system, config.roles, nodeId, schedulerWatch), log),
+    start: ({ bus, system, config, nodeId, nodeWatch, schedulerWatch, log }) => {
+      const services = [...microServices(system, config.roles, nodeId, schedulerWatch), nodeWatch.service()];
+      return registerRoles(bus, VERSION, services, log);
+    },
     stop: (unregister) => unregister(),
   })
   .step('url', {
     name: 'listening',
-    start: ({ http, config }) => http.listen(config.host, config.port),
+    start: async ({ http, config, nodeWatch }) => {
+      const url = await http.listen(config.host, config.port);
+      nodeWatch.listensAt(http.figures, url);
+      return url;
+    },
+  })
+  .step('firstAdmin', {
+    name: 'link for the first administrator',
+    start: ({ accounts, config, url, log }) => offerFirstAdmin(accounts, config, url, log),
   })
   .step('runtimeFile', {
     name: 'runtime file',

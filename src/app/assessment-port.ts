@@ -14,11 +14,11 @@ const SUBMIT = { timeoutMs: 10_000 };
 export function assessmentPort(system: ActorSystem, egress: Egress, hooksAreSigned: boolean): AssessmentPort {
   const actor = system.ref(ON_DEMAND);
   return {
-    submit: async ({ picture, priority, hookUrl }) => {
+    submit: async ({ picture, priority, hookUrl, by }) => {
       if (hookUrl !== null) await checkHook(hookUrl, egress, hooksAreSigned);
       const { jpeg, width, height } = await read(picture, egress);
       const status = await actor.ask(
-        { type: 'submit', submission: { jpeg, width, height, priority, hookUrl } },
+        { type: 'submit', submission: { jpeg, width, height, priority, hookUrl, by } },
         SUBMIT,
       );
       if (status === 'full')

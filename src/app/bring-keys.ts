@@ -64,7 +64,7 @@ export function keyBringer(
       const on = origins.get(key.key_id)?.drain === true;
       if (on !== key.drained) await pool.ask({ type: 'drain', keyName: key.key_id, on }, ASK);
     }
-    for (const name of removed) metrics.forgetKey(name);
+    for (const name of removed) void metrics.forgetKey(name);
   };
   return (keys) => {
     work = work

@@ -3,6 +3,7 @@ import { KEY_POOL } from '../actors/key-pool.ts';
 import { TASK_GENERATOR } from '../actors/task-generator.ts';
 import type { HttpPorts } from '../http/ports.ts';
 import { InfraError } from '../infra/infra-error.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 import { budgetReport } from './budget-report.ts';
 import type { Role } from './config.ts';
@@ -41,12 +42,16 @@ export function sourcesHere(
  * The HTTP room's port for the budget: the figures of all nodes, or those of this process while others can't be asked.
  * Rejects only where no scheduler answers.
  */
-export function budgetPort(everywhere: BudgetSources, here: BudgetSources): HttpPorts['budget'] {
+export function budgetPort(
+  everywhere: BudgetSources,
+  here: BudgetSources,
+  clock: Pick<Clock, 'now'> = systemClock,
+): HttpPorts['budget'] {
   const all = async <T>(of: (sources: BudgetSources) => Promise<readonly T[]>) => {
     const found = await of(everywhere).catch(() => []);
     return found.length > 0 ? found : of(here).catch(() => []);
   };
-  return async () => {
+  return async (isWanted) => {
     const [schedulers, pools, generators, aggregators] = await Promise.all([
       all((sources) => sources.schedulers()),
       all((sources) => sources.pools()),
@@ -55,6 +60,7 @@ export function budgetPort(everywhere: BudgetSources, here: BudgetSources): Http
     ]);
     const [first, ...others] = schedulers;
     if (first === undefined) throw new InfraError('BUS_DOWN', 'no process with the role scheduler answers');
-    return budgetReport({ schedulers: [first, ...others], pool: pools[0] ?? null, generators, aggregators });
+    const figures = { schedulers: [first, ...others], pools, generators, aggregators } as const;
+    return budgetReport(figures, clock.now(), isWanted);
   };
 }

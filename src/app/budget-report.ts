@@ -1,42 +1,78 @@
 import { type BudgetReport, MOST_CAMERAS } from '../http/schemas/budget-schema.ts';
+import type { CameraId } from '../messages/ids.ts';
 import { wantedKeys } from './assessment-health.ts';
+import { coolingKeys, dayLimit, isReached, keyLimits } from './key-limits.ts';
 import type { AggregatorFigures, GeneratorFigures, PoolFigures, SchedulerFigures } from './scheduler-figures.ts';
 
 /** The figures of each stage, one entry for each node that answers. */
 export interface BudgetFigures {
   readonly schedulers: readonly [SchedulerFigures, ...SchedulerFigures[]];
-  /** Of any node: all have the same keys. */
-  readonly pool: Pick<PoolFigures, 'keys'> | null;
+  /** All nodes have the same keys; each counts its own calls. Empty while none answers. */
+  readonly pools: readonly Pick<PoolFigures, 'keys'>[];
   readonly generators: readonly GeneratorFigures[];
   readonly aggregators: readonly AggregatorFigures[];
 }
 
+const callsOf = ({ by_camera: _byCamera, ...calls }: SchedulerFigures['calls']): BudgetReport['calls'] => calls;
+
+/** To 8 decimals: sums of prices carry binary rounding errors. */
+const rounded = (cost: number): number => Math.round(cost * 1e8) / 1e8;
+
+type Today = SchedulerFigures['today'];
+/** Each node knows the cost of all nodes, some later than others. */
+const todayOf = (a: Today, b: Today): Today =>
+  a === null || b === null
+    ? (a ?? b)
+    : {
+        cost: Math.max(a.cost, b.cost),
+        budget: a.budget ?? b.budget,
+        by_camera: [...a.by_camera, ...b.by_camera],
+      };
+
 type CameraCounts = BudgetReport['questions']['by_camera'][number];
 
-/** The report of `GET /api/budget`. Pure. */
-export function budgetReport({ schedulers, pool, generators, aggregators }: BudgetFigures): BudgetReport {
+/**
+ * The report of `GET /api/budget`. Pure.
+ *
+ * @param now epoch ms
+ * @param isWanted only the questions of these cameras are counted; default: those of all
+ */
+export function budgetReport(
+  { schedulers, pools, generators, aggregators }: BudgetFigures,
+  now: number,
+  isWanted?: (cameraId: CameraId) => boolean,
+): BudgetReport {
   const all = schedulers.reduce((sum, one) => sumOf(sum, one));
   const { questions, recent, freshness_ms } = all;
+  const [pool = null] = pools;
   const present = pool === null ? null : wantedKeys(pool).length;
   // One aggregator is active at a time; those that stand by have no figures.
   const freshness = aggregators.find((one) => one.freshness.p50 !== null)?.freshness;
+  const cameras = byCamera(schedulers, generators);
   const carried = generators.length === 0 ? null : generators.reduce((sum, one) => sum + one.carried, 0);
   return {
-    calls: { ...all.calls },
-    questions: {
-      asked: questions.asked,
-      superseded: questions.superseded,
-      carried,
-      budget: questions.budget,
-      per_minute: recent === null ? null : questionsIn(recent),
-      by_camera: byCamera(schedulers, generators),
-    },
+    calls: callsOf(all.calls),
+    questions:
+      isWanted === undefined
+        ? {
+            asked: questions.asked,
+            superseded: questions.superseded,
+            carried,
+            budget: questions.budget,
+            per_minute: recent === null ? null : questionsIn(recent),
+            by_camera: cameras.slice(0, MOST_CAMERAS),
+          }
+        : questionsOf(cameras.filter(({ camera_id }) => isWanted(camera_id))),
     freshness: {
       limit_seconds: freshness_ms === null ? null : freshness_ms / 1_000,
       p50_seconds: freshness?.p50 ?? null,
       p95_seconds: freshness?.p95 ?? null,
+      reached: isReached(freshness?.p95 ?? null, freshness_ms),
     },
     keys: { present, needed: keysNeeded(all, present) },
+    limits: [...keyLimits(pools), ...dayLimit(all.today)],
+    cooling: coolingKeys(pool, now),
+    cost_today: all.today?.cost ?? null,
     tokens_per_call: all.tokens_per_call,
     short_since: all.short_since,
   };
@@ -51,6 +87,7 @@ function sumOf(a: SchedulerFigures, b: SchedulerFigures): SchedulerFigures {
       allowed_per_minute: most(a.calls.allowed_per_minute, b.calls.allowed_per_minute),
       used_last_minute: a.calls.used_last_minute + b.calls.used_last_minute,
       wasted_last_minute: a.calls.wasted_last_minute + b.calls.wasted_last_minute,
+      by_camera: [...a.calls.by_camera, ...b.calls.by_camera],
       used: a.calls.used + b.calls.used,
       wasted: a.calls.wasted + b.calls.wasted,
       answer_ms: most(a.calls.answer_ms, b.calls.answer_ms),
@@ -67,6 +104,7 @@ function sumOf(a: SchedulerFigures, b: SchedulerFigures): SchedulerFigures {
           },
     // ISO times of one zone sort as texts.
     short_since: [a.short_since, b.short_since].filter((since) => since !== null).toSorted()[0] ?? null,
+    today: todayOf(a.today, b.today),
     tokens_per_call: a.tokens_per_call ?? b.tokens_per_call,
   };
 }
@@ -125,14 +163,41 @@ function byCamera(schedulers: readonly SchedulerFigures[], generators: readonly 
       superseded: 0,
       carried: generators.length === 0 ? null : 0,
       budget: 0,
+      calls_last_minute: 0,
+      calls_today: 0,
+      cost_today: 0,
     };
+  for (const { camera_id, calls } of schedulers.flatMap((one) => one.calls.by_camera)) {
+    const known = of(camera_id);
+    found.set(camera_id, { ...known, calls_last_minute: known.calls_last_minute + calls });
+  }
+  for (const { camera_id, calls, cost } of schedulers.flatMap(({ today }) => today?.by_camera ?? [])) {
+    const known = of(camera_id);
+    const cost_today = rounded(known.cost_today + cost);
+    found.set(camera_id, { ...known, calls_today: known.calls_today + calls, cost_today });
+  }
   for (const camera of schedulers.flatMap(({ questions }) => questions.by_camera))
     found.set(camera.camera_id, { ...of(camera.camera_id), ...added(of(camera.camera_id), camera) });
   for (const [camera_id, { carried }] of generators.flatMap((one) => Object.entries(one.byCamera))) {
     const known = of(camera_id);
     found.set(camera_id, { ...known, carried: (known.carried ?? 0) + carried });
   }
-  return [...found.values()].toSorted((a, b) => needOf(b) - needOf(a) || b.asked - a.asked).slice(0, MOST_CAMERAS);
+  return [...found.values()].toSorted(
+    (a, b) => needOf(b) - needOf(a) || b.calls_last_minute - a.calls_last_minute || b.asked - a.asked,
+  );
+}
+
+/** The questions of these cameras alone. Those of the last minute are not counted by camera. */
+function questionsOf(cameras: readonly CameraCounts[]): BudgetReport['questions'] {
+  const sum = (of: (counts: CameraCounts) => number): number => cameras.reduce((total, one) => total + of(one), 0);
+  return {
+    asked: sum((one) => one.asked),
+    superseded: sum((one) => one.superseded),
+    carried: cameras.some(({ carried }) => carried === null) ? null : sum((one) => one.carried ?? 0),
+    budget: sum((one) => one.budget),
+    per_minute: null,
+    by_camera: cameras.slice(0, MOST_CAMERAS),
+  };
 }
 
 const needOf = ({ superseded, budget }: CameraCounts): number => superseded + budget;

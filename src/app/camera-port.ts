@@ -3,8 +3,10 @@ import { CAMERA_REGISTRY, type CameraEntry, type CameraPatch, NotSaved } from '.
 import type { CameraPort, CameraRecord } from '../http/ports.ts';
 import { AlertHistory } from '../infra/alert-history.ts';
 import type { Bus } from '../infra/bus.ts';
+import { CountHistory } from '../infra/count-history.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
 import { asError } from '../runtime/errors.ts';
+import type { CameraGroups } from '../messages/camera.ts';
 import type { ActorSystem } from '../runtime/system.ts';
 import type { Log } from '../infra/log.ts';
 
@@ -19,9 +21,15 @@ export function cameraPort(system: ActorSystem, bus: Bus, redis: RedisStore | nu
   const registry = system.ref(CAMERA_REGISTRY);
   const aggregator = system.ref(AGGREGATOR);
   const history = new AlertHistory(bus);
+  const counts = new CountHistory(bus);
   return {
     list: async () => (await registry.ask({ type: 'list' }, QUICK)).map(recordOf),
+    groups: async () => groupsOf(await registry.ask({ type: 'list' }, QUICK)),
     get: async (cameraId) => orNull(await registry.ask({ type: 'get', cameraId }, QUICK)),
+    scene: async (cameraId) => {
+      const entry = await registry.ask({ type: 'get', cameraId }, QUICK);
+      return entry === null ? null : { scene: entry.config.scene ?? null };
+    },
     add: async (config) => saved(await registry.ask({ type: 'add', config }, SLOW)),
     change: async (cameraId, patch) =>
       orNull(saved(await registry.ask({ type: 'change', cameraId, patch: defined(patch) }, SLOW))),
@@ -43,13 +51,20 @@ export function cameraPort(system: ActorSystem, bus: Bus, redis: RedisStore | nu
       }
       return history.newest(cameraId, limit);
     },
+    alert: (name) => history.find(name),
+    alertCamera: (name) => history.camera(name),
     alertHistory: (query) => history.page(query),
+    counts: (query) => counts.page(query),
     previewSource: async (cameraId) => {
       const entry = await registry.ask({ type: 'get', cameraId }, QUICK);
       return entry === null || entry.previewSocket === null ? null : `unix:${entry.previewSocket}`;
     },
   };
 }
+
+/** The groups of each camera; none for a camera without. */
+export const groupsOf = (entries: readonly CameraEntry[]): readonly CameraGroups[] =>
+  entries.map(({ config: { cameraId, groups = [] } }) => ({ cameraId, groups }));
 
 /** The outcome of a change; throws when the list of cameras could not be saved. */
 function saved<T>(outcome: T | NotSaved): T {
@@ -75,7 +90,8 @@ export const recordOf = ({
 
 /** The patch without undefined fields: it names only changes. */
 function defined(patch: { readonly [K in keyof CameraPatch]?: CameraPatch[K] | undefined }): CameraPatch {
-  const { name, url, enabled, intervalSeconds, freshnessSeconds, prompt, transport, certificateSha256 } = patch;
+  const { name, url, enabled, intervalSeconds, freshnessSeconds, prompt } = patch;
+  const { transport, certificateSha256, groups, scene } = patch;
   return {
     ...(name === undefined ? {} : { name }),
     ...(url === undefined ? {} : { url }),
@@ -85,5 +101,7 @@ function defined(patch: { readonly [K in keyof CameraPatch]?: CameraPatch[K] | u
     ...(prompt === undefined ? {} : { prompt }),
     ...(transport === undefined ? {} : { transport }),
     ...(certificateSha256 === undefined ? {} : { certificateSha256 }),
+    ...(groups === undefined ? {} : { groups }),
+    ...(scene === undefined ? {} : { scene }),
   };
 }

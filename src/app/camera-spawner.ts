@@ -9,7 +9,9 @@ import type { CameraConfig } from '../messages/camera.ts';
 import type { LocatedModel } from '../messages/model.ts';
 import type { ActorDefinition } from '../runtime/actor.ts';
 import { RuntimeError } from '../runtime/errors.ts';
+import { address } from '../runtime/ref.ts';
 import type { ActorSystem } from '../runtime/system.ts';
+import type { CameraWays } from './camera-ways.ts';
 
 export interface CameraSpawnerOptions {
   /** The system; called after `running` has resolved. */
@@ -21,7 +23,10 @@ export interface CameraSpawnerOptions {
   readonly iou: number;
   readonly inference: CameraInit['inference'];
   readonly stillSeconds: number;
+  readonly burstFps: number;
   readonly isolation: CameraIsolation;
+  /** The settings of a camera by the releases in force. */
+  readonly ways: Pick<CameraWays, 'settingsOf'>;
   /** Hosts that cameras may be read from; null for all but the forbidden addresses. */
   readonly allow: SourceAllow | null;
   /** URLs of the operator's command line: `allow` does not apply to them. */
@@ -45,12 +50,14 @@ export function createCameraSpawner(options: CameraSpawnerOptions): CameraSpawne
     iou,
     inference,
     stillSeconds,
+    burstFps,
     isolation,
     previewFolder,
+    ways,
     actor = cameraActor,
   } = options;
   return {
-    start: async (config, framesBefore) => {
+    start: async (config, now) => {
       const { cameraId, url, intervalSeconds, transport = 'auto', freshnessSeconds, prompt } = config;
       const certificateSha256 = pinOf(config);
       // Not the camera's id, which may be too long for the path of a socket.
@@ -66,7 +73,9 @@ export function createCameraSpawner(options: CameraSpawnerOptions): CameraSpawne
         iou,
         inference,
         stillSeconds,
-        framesBefore: framesBefore(),
+        burstFps,
+        framesBefore: now().framesBefore,
+        ...ways.settingsOf(cameraId, now().scene),
         freshnessSeconds,
         prompt,
       });
@@ -83,6 +92,10 @@ export function createCameraSpawner(options: CameraSpawnerOptions): CameraSpawne
       }
       return { previewSocket };
     },
+    setScene: (cameraId, scene) =>
+      system()
+        .ref(address<CameraMessage>(`${CAMERAS_PATH}/${cameraId}`))
+        .tell({ type: 'scene', ...ways.settingsOf(cameraId, scene) }),
     stop: async (cameraId) => {
       await system().stopChild(`${CAMERAS_PATH}/${cameraId}`);
     },

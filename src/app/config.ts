@@ -9,12 +9,16 @@ import { LEAST_STREAMS_MB, STREAMS_MB } from '../infra/nats/stream-sizes.ts';
 import { urlOrigin } from '../infra/url-origin.ts';
 import type { SourceAllow } from '../infra/source-policy.ts';
 import { Secret } from '../keys/secret.ts';
+import type { OidcSettings } from '../oidc/oidc-client.ts';
 import { PROJECT_ROOT } from '../provision/folders.ts';
 import { type AccessConfig, readAccess, readSecret } from './access.ts';
+import { readOidc } from './oidc-settings.ts';
+import type { TraceSettings } from '../tracing/trace-settings.types.ts';
 import { natsUrlFrom, redisUrlFrom } from './server-settings.ts';
+import { readTraceSettings } from './trace-settings.ts';
+import { ROLES, START_NOTES, START_OPTIONS } from './start-options.ts';
 
-/** The roles of a process, in the order of the data. */
-export const ROLES = ['cameras', 'scheduler', 'aggregator', 'web'] as const;
+export { ROLES };
 export type Role = (typeof ROLES)[number];
 
 export const MODEL_PRECISIONS = ['auto', 'float', 'int8'] as const;
@@ -42,6 +46,8 @@ export interface GantryConfig extends AccessConfig {
   readonly source: string | null;
   readonly simulateProvider: boolean;
   readonly keysFile: string;
+  /** Alert rules; it need not exist. */
+  readonly monitoringFile: string;
   /** A name in `models/manifest.json`, or a file with a model spec. */
   readonly model: string;
   readonly confidence: number;
@@ -52,11 +58,15 @@ export interface GantryConfig extends AccessConfig {
   readonly inference: InferenceMode;
   /** A picture in which nothing moves is given to the detector after so many seconds again; 0 for every picture. */
   readonly stillSeconds: number;
+  /** Pictures a second of look-backs that a camera may ask for, on average; 0 for none. */
+  readonly burstFps: number;
   /** Whether cameras run in threads or processes. */
   readonly isolation: CameraIsolation;
   /** Processes that decode pictures for all cameras, at most. */
   readonly decoders: number;
   readonly language: 'zh' | 'en';
+  /** The identity provider that people may sign in by; null for none. */
+  readonly oidc: OidcSettings | null;
   readonly sourceAllow: SourceAllow | null;
   /** Proxies whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies: AddressRanges;
@@ -73,36 +83,19 @@ export interface GantryConfig extends AccessConfig {
   readonly onDemandValidityMs: number;
   /** Age of a frame, in ms, at which answers about it are no longer wanted. */
   readonly taskValidityMs: number;
+  /** How traces are exported; null: not at all. */
+  readonly traces: TraceSettings | null;
   /** Longest stop in ms; then the process exits anyway. */
   readonly stopMs: number;
 }
 
 export const USAGE = `Usage: npm start -- [options]
 
-  --port N               port of the page and the API (PORT, default 8080)
-  --host ADDRESS         address to listen on (HOST, default 127.0.0.1)
-  --source FILE|URL      what the demo camera shows: a video file or rtsp://...
-  --no-demo              no demo camera
-  --simulate-provider    run a simulated model provider with two keys beside Gantry
-  --model NAME|FILE      detector: a name of models/manifest.json or a spec file (GANTRY_MODEL)
-  --isolation KIND       where each camera runs: thread, or process (GANTRY_ISOLATION, default thread)
-  --data-dir DIR         where state is kept (GANTRY_DATA_DIR, default ./data)
-  --keys FILE            API keys (GANTRY_KEYS, default config/api_keys.yaml)
-  --roles LIST           what this process does, of ${ROLES.join(',')} (GANTRY_ROLES, default all)
-  --log-level LEVEL      debug, info, warn, error (GANTRY_LOG_LEVEL, default info)
+${Object.entries(START_OPTIONS)
+  .map(([name, { takes, describe }]) => `  ${`--${name} ${takes}`.padEnd(22)} ${describe}`)
+  .join('\n')}
 
-Environment only: NATS_URL and REDIS_URL name servers to use instead of the embedded ones (REDIS_URL=off for none);
-how to log in there may be in the URL, or in NATS_USER, NATS_PASSWORD and the like (docs/operations.md).
-GANTRY_TOKEN asks every client for this token and is needed to listen beyond this machine (GANTRY_OPEN=yes insists on
-none), GANTRY_LANGUAGE is en or zh, GANTRY_SOURCE_ALLOW lists the hosts cameras may be read from, GANTRY_ALLOWED_HOSTS
-the public names of this server, GANTRY_TRUSTED_PROXIES the addresses of the proxies in front of it, GANTRY_CORS_ORIGINS
-the origins whose pages may use the API, GANTRY_EMBED_ORIGINS those that may frame the page, all separated by commas.
-GANTRY_BASE_PATH is the path that a proxy puts before every address.
-GANTRY_KEYS_SECRET opens the encrypted key file, GANTRY_HOOK_SECRET signs webhooks; of these and of GANTRY_TOKEN,
-NAME_FILE names a file that holds the secret instead. GANTRY_ALERT_HOOKS lists the URLs that are told of alerts,
-GANTRY_FETCH_ALLOW the private hosts that webhooks and pictures may be on. GANTRY_STOP_SECONDS is the longest that a
-stop may take (default 5). GANTRY_EXPECTED_NODES is how many nodes share the keys' limits at least, for a start while
-Redis is down. The others: docs/operations.md.
+${START_NOTES}
 `;
 
 /** Reads arguments and environment. Throws `CONFIG_INVALID` with the option, its value and the allowed ones. */
@@ -143,16 +136,19 @@ export function readConfig(
     source: values.source ?? null,
     simulateProvider: values['simulate-provider'] === true,
     keysFile: text(values.keys, 'GANTRY_KEYS', join(PROJECT_ROOT, 'config', 'api_keys.yaml')),
+    monitoringFile: text(undefined, 'GANTRY_MONITORING', join(PROJECT_ROOT, 'config', 'monitoring.yaml')),
     model: text(values.model, 'GANTRY_MODEL', 'ssd-mobilenet-v2'),
     confidence: number('GANTRY_CONFIDENCE', text(undefined, 'GANTRY_CONFIDENCE', '0.35'), 0.01, 1),
     iou: number('GANTRY_IOU', text(undefined, 'GANTRY_IOU', '0.5'), 0.01, 1),
     precision: oneOf('GANTRY_MODEL_PRECISION', text(undefined, 'GANTRY_MODEL_PRECISION', 'auto'), MODEL_PRECISIONS),
     inference: oneOf('GANTRY_INFERENCE', text(undefined, 'GANTRY_INFERENCE', 'auto'), INFERENCE_MODES),
     stillSeconds: number('GANTRY_STILL_SECONDS', text(undefined, 'GANTRY_STILL_SECONDS', '10'), 0, 3_600),
+    burstFps: number('GANTRY_BURST_FPS', text(undefined, 'GANTRY_BURST_FPS', '2'), 0, 10),
     isolation: oneOf('isolation', text(values.isolation, 'GANTRY_ISOLATION', 'thread'), ['thread', 'process']),
     decoders: whole('GANTRY_DECODERS', text(undefined, 'GANTRY_DECODERS', String(usualDecoders())), 1, 64),
     language: oneOf('GANTRY_LANGUAGE', text(undefined, 'GANTRY_LANGUAGE', 'en'), ['en', 'zh']),
     ...readAccess(env),
+    oidc: readOidc(env),
     sourceAllow: sources.length === 0 ? null : sources,
     trustedProxies: proxies(list('GANTRY_TRUSTED_PROXIES')),
     logLevel: oneOf('log-level', text(values['log-level'], 'GANTRY_LOG_LEVEL', 'info'), [
@@ -177,6 +173,7 @@ export function readConfig(
       1_000,
       600_000,
     ),
+    traces: readTraceSettings(env),
     stopMs: number('GANTRY_STOP_SECONDS', text(undefined, 'GANTRY_STOP_SECONDS', '5'), 1, 600) * 1_000,
   };
 }
@@ -185,20 +182,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
-      options: {
-        port: { type: 'string' },
-        host: { type: 'string' },
-        source: { type: 'string' },
-        'no-demo': { type: 'boolean' },
-        'simulate-provider': { type: 'boolean' },
-        model: { type: 'string' },
-        'data-dir': { type: 'string' },
-        keys: { type: 'string' },
-        isolation: { type: 'string' },
-        roles: { type: 'string' },
-        'log-level': { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
+      options: { ...START_OPTIONS, help: { type: 'boolean', short: 'h' } },
     });
   } catch (thrown) {
     throw new InfraError('CONFIG_INVALID', thrown instanceof Error ? thrown.message : String(thrown), {}, thrown);

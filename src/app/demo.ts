@@ -5,6 +5,7 @@ import type { CameraConfig } from '../messages/camera.ts';
 import { ensureDemoFootage } from '../provision/footage.ts';
 import { asError } from '../runtime/errors.ts';
 import type { GantryConfig } from './config.ts';
+import { DEMO_SCENE } from './demo-scene.ts';
 
 export interface Demo {
   readonly cameras: readonly CameraConfig[];
@@ -21,6 +22,9 @@ const camera = (url: string): CameraConfig => ({
   intervalSeconds: 1.8,
 });
 
+/** The standard clip is of a place that is known. */
+const standardCamera = (url: string): CameraConfig => ({ ...camera(url), scene: DEMO_SCENE });
+
 /** Starts the demo camera: the operator's RTSP URL, or real footage that an RTSP server of ours loops. */
 export async function startDemo(config: GantryConfig, ffmpeg: string, log: Log): Promise<Demo> {
   if (!config.demo) return { cameras: [], notice: null, server: null };
@@ -33,7 +37,8 @@ export async function startDemo(config: GantryConfig, ffmpeg: string, log: Log):
       onProgress: (line) => log.info({ step: 'demo footage' }, line),
     });
     const server = await startRtspServer({ ffmpeg, streams: [{ name: 'demo', file }], log });
-    return { cameras: [camera(server.url('demo'))], notice: null, server };
+    const url = server.url('demo');
+    return { cameras: [source === null ? standardCamera(url) : camera(url)], notice: null, server };
   } catch (thrown) {
     // An unusable file is the operator's mistake and fails the start; a failed download of the standard clip does not.
     if (source !== null) throw thrown;

@@ -38,6 +38,21 @@ export async function useModel({ model, precision }: WantedModel, log: Log): Pro
   return spec;
 }
 
+/**
+ * As {@link useModel}, for a release, which names a detector of the manifest only: a file would be one of whichever
+ * machine. In 8 bits where that is wanted and the model has such a variant.
+ */
+export function useReleasedModel({ model, precision }: WantedModel, log: Log): Promise<LocatedModel> {
+  if (isSpecFile(model))
+    return Promise.reject(
+      new InfraError('CONFIG_INVALID', `a release names a detector of the manifest, not a file: ${model}`, {
+        field: 'changes.detector',
+        value: model,
+      }),
+    );
+  return useModel({ model, precision: precision === 'float' ? 'float' : 'auto' }, log);
+}
+
 async function ownModel(file: string): Promise<LocatedModel> {
   const spec = await loadModelSpec(file);
   try {

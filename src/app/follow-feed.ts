@@ -8,6 +8,7 @@ import type { ActorLog } from '../runtime/actor.ts';
 import { type Clock, pause, systemClock, type TimerHandle } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 import { within } from '../runtime/time-limit.ts';
+import type { FrameTraces } from './frame-traces.ts';
 import { feedHistory } from './feed-history.ts';
 
 /** Wait for aggregates missing between two pushes before they are read from the stream. */
@@ -21,6 +22,14 @@ const AGAIN_MS = 500;
 /** Wait for the stream at the start; then the feed begins without offsets. */
 const START_MS = 3_000;
 
+type FeedTraces = Pick<FrameTraces, 'shown'>;
+
+export interface FeedOptions {
+  readonly clock?: Clock;
+  /** Told of each aggregate that was given to the viewers. Default: nobody. */
+  readonly traces?: FeedTraces | null;
+}
+
 /**
  * Feeds viewers from Redis's channels and from the stream of aggregates at once. Every aggregate arrives on both
  * paths and the first copy is sent, in the order of the stream, so when either fails or returns there is no gap and no
@@ -31,9 +40,9 @@ export async function followFeed(
   redis: Pick<RedisStore, 'follow'> | null,
   feed: LiveFeed,
   log: ActorLog,
-  clock: Clock = systemClock,
+  { clock = systemClock, traces = null }: FeedOptions = {},
 ): Promise<() => void> {
-  const source = new FeedSource(bus, feed, log, clock);
+  const source = new FeedSource(bus, feed, log, clock, traces);
   const from = await source.start();
   bus.follow({
     stream: streams.aggregates,
@@ -58,6 +67,7 @@ class FeedSource {
   readonly #feed: LiveFeed;
   readonly #log: ActorLog;
   readonly #clock: Clock;
+  readonly #traces: FeedTraces | null;
   readonly #sequencer = new FeedSequencer<Aggregate>();
   readonly #stop = new AbortController();
   /** Ends a recovery when the next one begins. */
@@ -65,11 +75,12 @@ class FeedSource {
   #timer: TimerHandle | null = null;
   #filling = false;
 
-  constructor(bus: Bus, feed: LiveFeed, log: ActorLog, clock: Clock) {
+  constructor(bus: Bus, feed: LiveFeed, log: ActorLog, clock: Clock, traces: FeedTraces | null) {
     this.#bus = bus;
     this.#feed = feed;
     this.#log = log;
     this.#clock = clock;
+    this.#traces = traces;
     feed.use(feedHistory(bus));
   }
 
@@ -126,7 +137,10 @@ class FeedSource {
   }
 
   #publish(messages: readonly Sequenced<Aggregate>[]): void {
-    for (const { item, seq, through } of messages) this.#feed.publish(item, { seq, through });
+    for (const { item, seq, through } of messages) {
+      this.#feed.publish(item, { seq, through });
+      this.#traces?.shown(item);
+    }
     this.#arm();
   }
 

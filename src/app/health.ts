@@ -2,6 +2,8 @@ import type { CameraEntry } from '../actors/camera-registry.ts';
 import type { HealthReport } from '../http/schemas/operations-schema.ts';
 import type { BusState } from '../infra/bus.ts';
 import type { RedisHealth } from '../infra/redis/redis-health.ts';
+import type { SystemAlert } from '../messages/monitoring.ts';
+import { alertNotices, wordedAlerts } from './alert-notices.ts';
 import type { Role } from './config.ts';
 
 export interface HealthFacts {
@@ -23,6 +25,8 @@ export interface HealthFacts {
   readonly assessment: string | null;
   /** Further notices, e.g. that there is no demo camera. */
   readonly notices: readonly string[];
+  /** Of all nodes, about Gantry itself. */
+  readonly alerts: readonly SystemAlert[];
 }
 
 const REDIS_REFUSES = 'until then live push uses NATS, and newest results are not kept; alerts wait in NATS';
@@ -35,6 +39,7 @@ const REDIS_OFF =
 /** The state of the system. `down`: no camera is watched; `degraded`: something is missing that `notices` names. */
 export function healthReport(facts: HealthFacts): HealthReport {
   const { redis, cameras } = facts;
+  const alerts = wordedAlerts(facts.alerts);
   const count = (state: CameraEntry['status']['state']): number =>
     cameras.filter(({ config, status }) => config.enabled && status.state === state).length;
   const faults = cameras.filter(
@@ -51,6 +56,7 @@ export function healthReport(facts: HealthFacts): HealthReport {
     ...(facts.slowCameras === null ? [] : [facts.slowCameras]),
     ...faults.slice(0, 10).map(({ config, status }) => `camera ${config.cameraId}: ${status.message}`),
     ...(faults.length > 10 ? [`and ${faults.length - 10} more cameras`] : []),
+    ...alertNotices(alerts),
     ...facts.notices,
   ];
   return {
@@ -74,6 +80,7 @@ export function healthReport(facts: HealthFacts): HealthReport {
       fault: count('fault'),
     },
     notices,
+    alerts: alerts.filter(({ state }) => state !== 'pending'),
   };
 }
 

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList } from 'node:net';
 import { InfraError } from '../infra/infra-error.ts';
-import type { Log } from '../infra/log.ts';
+import type { ActorLog } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import { type AccessConfig, SHORTEST_TOKEN } from './access.ts';
 
@@ -24,13 +24,30 @@ LOOPBACK.addAddress('::1', 'ipv6');
 const GUESSED = `has fewer than ${SHORTEST_TOKEN} characters and can be guessed`;
 const HOW =
   'set GANTRY_TOKEN (or GANTRY_TOKEN_FILE) to a secret that clients must send, e.g. of "openssl rand -hex 32"; or ' +
+  'start on this machine first and make a user (npm run gantry -- users add NAME --role admin); or ' +
   'GANTRY_OPEN=yes to let anyone who reaches the port see and change everything';
 
-/** As {@link checkListener}, and logs the notices. */
-export async function listenerNotices(config: ListenerConfig, log: Log): Promise<readonly string[]> {
+/** A checked listener: notices for the operator, and the refusal that holds unless there are users. */
+export interface CheckedListener {
+  readonly notices: readonly string[];
+  readonly withoutUsers: InfraError | null;
+}
+
+/**
+ * As {@link checkListener}, and logs the notices. Where users may be known, whom only NATS can tell, the refusal of an
+ * address without a token is left to the caller.
+ */
+export async function listenerNotices(
+  config: ListenerConfig,
+  mayHaveUsers: boolean,
+  log: Pick<ActorLog, 'warn'>,
+): Promise<CheckedListener> {
+  const { host, token, open } = config;
+  if (mayHaveUsers && token === null && !open && !(await isLoopback(host, everyAddress)))
+    return { notices: [], withoutUsers: unguarded(host) };
   const notices = await checkListener(config);
-  for (const notice of notices) log.warn({ host: config.host }, notice);
-  return notices;
+  for (const notice of notices) log.warn({ host }, notice);
+  return { notices, withoutUsers: null };
 }
 
 /**
@@ -51,9 +68,11 @@ export async function checkListener(
     throw refusal(host, `GANTRY_TOKEN ${GUESSED}: use a longer one, or set GANTRY_OPEN=yes to allow it`);
   }
   if (isLocal) return [];
-  if (!open) throw refusal(host, `no access token is set: ${HOW}`);
+  if (!open) throw unguarded(host);
   return [`anyone who reaches ${host} may see and change everything: GANTRY_OPEN is yes and no GANTRY_TOKEN is set`];
 }
+
+const unguarded = (host: string): InfraError => refusal(host, `no access token is set: ${HOW}`);
 
 const refusal = (host: string, why: string): InfraError =>
   new InfraError('CONFIG_INVALID', `HOST (--host) is ${host}, which other machines reach, and ${why}`, {

@@ -7,7 +7,7 @@ import type { CameraRecord } from '../http/ports.ts';
 import type { MicroRole } from '../infra/nats/services.ts';
 import { redactUrl } from '../infra/redact.ts';
 import type { ActorSystem } from '../runtime/system.ts';
-import { recordOf } from './camera-port.ts';
+import { groupsOf, recordOf } from './camera-port.ts';
 import type { Role } from './config.ts';
 import type { SchedulerWatch } from './scheduler-watch.ts';
 
@@ -15,11 +15,13 @@ const QUICK = { timeoutMs: 2_000 };
 /** Characters of all prompts that a listing may have beside everything else, so that it fits into one message. */
 const MOST_PROMPTS = 100_000;
 
-/** A node's cameras as other nodes list them; without the prompts when these are too long together. */
+/**
+ * A node's cameras as other nodes list them: without scenes, and without the prompts when these are too long together.
+ */
 export function listingOf(entries: readonly CameraEntry[]): readonly CameraRecord[] {
   const hasRoom = entries.reduce((sum, { config }) => sum + (config.prompt?.length ?? 0), 0) <= MOST_PROMPTS;
   return entries.map((entry) => {
-    const { prompt, url, ...config } = entry.config;
+    const { prompt, url, scene: _, ...config } = entry.config;
     const shown = { ...config, url: redactUrl(url), ...(prompt !== undefined && hasRoom ? { prompt } : {}) };
     return { ...recordOf(entry), config: shown };
   });
@@ -62,6 +64,7 @@ export function microServices(
           // Without passwords: every client of the bus can read it.
           endpoints: {
             list: async () => listingOf(await cameras()),
+            groups: async () => groupsOf(await cameras()),
           },
         },
       },
@@ -87,7 +90,7 @@ export function microServices(
       {
         name: 'key-pool',
         description: 'Leases API keys under their limits',
-        stats: () => system.ref(KEY_POOL).ask({ type: 'stats' }, QUICK),
+        ...ofAll(() => system.ref(KEY_POOL).ask({ type: 'stats' }, QUICK)),
       },
     ],
     [

@@ -7,6 +7,7 @@ import type { Egress } from '../infra/egress.ts';
 import type { OnDemandStore } from '../infra/nats/on-demand-store.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
 import type { GantryConfig } from './config.ts';
+import type { UsedMonitoring } from './use-monitoring.ts';
 import { webhooksInit } from './webhooks-init.ts';
 
 export interface AggregatorRole {
@@ -23,6 +24,7 @@ export interface AggregatorRole {
   readonly encoder: Encoder;
   readonly egress: Egress;
   readonly onDemand: OnDemandStore;
+  readonly monitoring: Pick<UsedMonitoring, 'settings'>;
   /** This process among the aggregators. */
   readonly nodeId: string;
   /** The key file's settings as they stand. */
@@ -43,12 +45,14 @@ export const aggregatorInits = ({
   encoder,
   egress,
   onDemand,
+  monitoring,
   nodeId,
   freshness,
 }: AggregatorRole): NonNullable<TreeInits['aggregator']> => ({
-  webhooks: () => webhooksInit(config, bus, egress, onDemand),
+  webhooks: () => webhooksInit(config, bus, egress, onDemand, () => monitoring.settings.now.hookUrls),
   alertImages: () => ({ bus, images, kept, encoder }),
   alertClips: () => ({ bus, requests, clips }),
+  alertIndex: () => ({ bus }),
   alertWriter: redis === null ? null : () => ({ bus, redis }),
   aggregator: () => ({
     natsUrl,
@@ -58,5 +62,6 @@ export const aggregatorInits = ({
     language: config.language,
     freshness: freshness(),
     alertHooks: config.alertHooks,
+    traceShare: config.traces?.share ?? 0,
   }),
 });

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { CameraInit, CameraMessage } from '../actors/camera/camera.types.ts';
 import { CAMERA_REGISTRY } from '../actors/camera-registry.ts';
+import type { PublisherInit } from '../actors/publisher.ts';
 import type { FreshnessSettings } from '../actors/scheduler/scheduler.types.ts';
 import type { TreeInits } from '../actors/tree.ts';
 import type { Encoder } from '../imaging/jpeg-encoder.ts';
@@ -12,14 +13,19 @@ import type { Log } from '../infra/log.ts';
 import type { CameraStatus } from '../messages/camera.ts';
 import type { Detection } from '../messages/detection.ts';
 import type { LocatedModel } from '../messages/model.ts';
+import type { SceneConfig } from '../messages/scene.ts';
 import { findFfmpeg } from '../provision/binaries.ts';
+import type { ReleaseOutcomes } from '../releases/releases.types.ts';
 import type { ActorDefinition } from '../runtime/actor.ts';
 import type { ActorSystem } from '../runtime/system.ts';
+import { checkScene } from '../scene/check-scene.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
+import type { CameraWays } from './camera-ways.ts';
 import { createCameraSpawner } from './camera-spawner.ts';
 import { type Demo, startDemo } from './demo.ts';
 import { useModel } from './detector-model.ts';
+import type { FrameTraces } from './frame-traces.ts';
 import { makePreviewFolder, removePreviewFolder } from './preview-folder.ts';
 import type { StartStack } from './start-stack.ts';
 
@@ -75,8 +81,11 @@ export interface CamerasRole extends CameraHooks {
   readonly onStatus: (status: CameraStatus) => void;
   /** As the key file has them now. */
   readonly freshness: () => FreshnessSettings;
+  readonly traces: FrameTraces;
   readonly log: Log;
   readonly dataNotices: DataNotices;
+  readonly cameraWays: CameraWays;
+  readonly releaseOutcomes: ReleaseOutcomes;
 }
 
 /**
@@ -85,6 +94,35 @@ export interface CamerasRole extends CameraHooks {
  */
 const inferenceOf = ({ inference, isolation }: GantryConfig): CameraInit['inference'] =>
   inference !== 'auto' ? inference : isolation === 'process' ? 'own' : 'shared';
+
+function sceneProblem(scene: SceneConfig): string | null {
+  const [issue] = checkScene(scene).issues;
+  return issue === undefined ? null : `${issue.field}: ${issue.message}`;
+}
+
+const publisherInit = ({
+  bus,
+  system,
+  traces,
+  onDetected,
+  onShed,
+}: Pick<CamerasRole, 'bus' | 'system' | 'traces'> & {
+  readonly onDetected: CameraHooks['onDetected'] | undefined;
+  readonly onShed: CameraHooks['onShed'] | undefined;
+}): PublisherInit => ({
+  bus,
+  ...(onDetected === undefined ? {} : { onReceived: onDetected }),
+  onPublished: (detection) => {
+    const { cameraId, frameNumber, timestamp } = detection;
+    traces.detected(detection);
+    system().ref(CAMERA_REGISTRY).tell({ type: 'frame', cameraId, frameNumber, timestamp });
+  },
+  onShed: (detection) => {
+    const { cameraId } = detection;
+    system().ref(CAMERA_REGISTRY).tell({ type: 'shed', cameraId, what: 'detections', count: 1 });
+    onShed?.(detection);
+  },
+});
 
 /** The role `cameras`: reads and analyses cameras, publishes detections, and makes tasks of them. */
 export function camerasInits({
@@ -99,14 +137,17 @@ export function camerasInits({
   encoder,
   onStatus,
   freshness,
+  traces,
   log,
   dataNotices,
+  cameraWays,
+  releaseOutcomes,
   cameraActor,
   onDetected,
   onShed,
 }: CamerasRole): NonNullable<TreeInits['cameras']> {
   const { model, demo, previewFolder } = cameraResources;
-  const { confidence, iou, isolation, stillSeconds } = config;
+  const { confidence, iou, isolation, stillSeconds, burstFps } = config;
   const inference = inferenceOf(config);
   const spawner = createCameraSpawner({
     system,
@@ -116,25 +157,23 @@ export function camerasInits({
     iou,
     inference,
     stillSeconds,
+    burstFps,
     isolation,
     previewFolder,
+    ways: cameraWays,
     allow: config.sourceAllow,
     ownUrls: demo.cameras.map(({ url }) => url),
     ...(cameraActor === undefined ? {} : { actor: cameraActor }),
   });
+  // Before the system runs, there is no camera that could have other settings.
+  cameraWays.changes.on(() => void running.then(() => system().ref(CAMERA_REGISTRY).tell({ type: 'releases' })));
   return {
     taskGenerator: () => ({ bus, validityMs: config.taskValidityMs, freshness: freshness() }),
-    publisher: () => ({
-      bus,
-      ...(onDetected === undefined ? {} : { onReceived: onDetected }),
-      onPublished: ({ cameraId, frameNumber, timestamp }) => {
-        system().ref(CAMERA_REGISTRY).tell({ type: 'frame', cameraId, frameNumber, timestamp });
-      },
-      onShed: (detection) => {
-        const { cameraId } = detection;
-        system().ref(CAMERA_REGISTRY).tell({ type: 'shed', cameraId, what: 'detections', count: 1 });
-        onShed?.(detection);
-      },
+    publisher: () => publisherInit({ bus, system, traces, onDetected, onShed }),
+    trafficCounts: () => ({ bus }),
+    releaseReports: () => ({
+      outcomes: releaseOutcomes,
+      onDetectorFailed: (path, message) => cameraWays.detectorFailed(path, message),
     }),
     imaging: () => ({ encoder, images, bus }),
     inference:
@@ -144,7 +183,12 @@ export function camerasInits({
     ingest: () => ({ decoders: config.decoders }),
     clips: () => ({ requests, clips }),
     cameraRegistry: () => ({
-      store: new FileCameraStore({ path: join(config.dataDir, 'cameras.json'), log, notices: dataNotices }),
+      store: new FileCameraStore({
+        path: join(config.dataDir, 'cameras.json'),
+        log,
+        notices: dataNotices,
+        sceneProblem,
+      }),
       spawner,
       bus,
       fixed: demo.cameras,

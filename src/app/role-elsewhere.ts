@@ -1,9 +1,11 @@
 import { type Msg, RequestStrategy } from 'nats';
 import { z } from 'zod';
+import { unhandled } from '../alert-desk/handling-changes.ts';
 import { HttpError } from '../http/errors/http-error.ts';
-import type { AssessmentPort, CameraPort, CameraRecord, HttpPorts, KeyPort } from '../http/ports.ts';
+import type { AssessmentPort, CameraPort, CameraRecord, DeskPort, HttpPorts, KeyPort } from '../http/ports.ts';
 import type { App } from '../http/server.types.ts';
 import { CameraFigures } from '../http/schemas/cameras-schema.ts';
+import type { Requests } from '../infra/bus.ts';
 import { InfraError } from '../infra/infra-error.ts';
 import type { NatsBus } from '../infra/nats/nats-bus.ts';
 import { asInfraError } from '../infra/nats/nats-errors.ts';
@@ -11,13 +13,15 @@ import { headersOf } from '../infra/nats/headers.ts';
 import type { RedisStore } from '../infra/redis/store.ts';
 import { Aggregate } from '../messages/aggregate.ts';
 import { clipped, LISTING, MOST } from '../messages/bounds.ts';
-import { CameraConfig, CameraStatus } from '../messages/camera.ts';
+import { CameraConfig, CameraGroups, CameraStatus } from '../messages/camera.ts';
 import type { CameraId } from '../messages/ids.ts';
 import { BodyError, readBody } from '../messages/read-body.ts';
 import { streams, subjects } from '../messages/subjects.ts';
 import type { Role } from './config.ts';
 import type { BudgetSources } from './budget-port.ts';
+import { NodeFigures } from './node-figures.ts';
 import { AggregatorFigures, GeneratorFigures, PoolFigures, SchedulerFigures } from './scheduler-figures.ts';
+import { sceneElsewhere } from './scene-elsewhere.ts';
 import { poolView, schedulerDown, schedulerView } from './scheduler-port.ts';
 
 /**
@@ -46,8 +50,8 @@ const LATEST_MS = 300_000;
 const ListedCamera = z.object({ config: CameraConfig, status: CameraStatus, figures: CameraFigures });
 const Listing = z.array(ListedCamera).max(MOST.cameras);
 
-/** Cameras of other nodes: a list without passwords, and their aggregates. Only their own node changes them. */
-export function camerasElsewhere(bus: NatsBus, here: CameraPort): CameraPort {
+/** Cameras of other nodes: a list without passwords, scenes and aggregates. Only their own node changes them. */
+export function camerasElsewhere(bus: NatsBus, here: CameraPort, requests: Pick<Requests, 'ask'>): CameraPort {
   let kept: { readonly until: number; readonly cameras: Promise<readonly CameraRecord[]> } | null = null;
   const list = (): Promise<readonly CameraRecord[]> => {
     if (kept === null || kept.until < performance.now()) {
@@ -61,6 +65,7 @@ export function camerasElsewhere(bus: NatsBus, here: CameraPort): CameraPort {
     ...here,
     list,
     get: async (cameraId) => (await list()).find(({ config }) => config.cameraId === cameraId) ?? null,
+    scene: sceneElsewhere(requests),
     add: refuse('cameras', 'adding a camera'),
     change: refuse('cameras', 'changing a camera'),
     remove: refuse('cameras', 'removing a camera'),
@@ -74,6 +79,19 @@ async function listedByAll(bus: NatsBus): Promise<readonly CameraRecord[]> {
   for (const camera of answers.flat()) found.set(camera.config.cameraId, camera);
   return [...found.values()];
 }
+
+const GroupListing = z.array(CameraGroups).max(MOST.cameras);
+
+/** The port with the groups of the cameras of all nodes; while others can't be asked, with those of this process. */
+export const groupsOfAllNodes = (bus: NatsBus, here: CameraPort, hasCameras: boolean): CameraPort => ({
+  ...here,
+  groups: async () => {
+    const others = askAll(bus, 'gantry.cameras.groups', 'cameras', GroupListing);
+    if (!hasCameras) return (await others).flat();
+    const [own, found] = await Promise.all([here.groups(), others.catch(() => [])]);
+    return [...found.flat(), ...own];
+  },
+});
 
 /** The port with the newest aggregate from its stream, for a process whose aggregator is elsewhere or stands by. */
 export const latestFromStream = (bus: NatsBus, redis: RedisStore | null, here: CameraPort): CameraPort => ({
@@ -104,10 +122,14 @@ export const schedulerElsewhere = (bus: NatsBus): HttpPorts['scheduler'] => ({
   },
 });
 
+/** Reports of all nodes about themselves, this one included. */
+export const nodesEverywhere = (bus: NatsBus): Promise<readonly NodeFigures[]> =>
+  askAll(bus, 'gantry.node.figures', 'web', NodeFigures);
+
 /** The stages of all nodes. */
 export const budgetEverywhere = (bus: NatsBus): BudgetSources => ({
   schedulers: () => askAll(bus, 'gantry.scheduler.figures', 'scheduler', SchedulerFigures),
-  pools: async () => [await askOne(bus, 'gantry.key-pool.stats', 'scheduler', PoolFigures)],
+  pools: () => askAll(bus, 'gantry.key-pool.figures', 'scheduler', PoolFigures),
   generators: () => askAll(bus, 'gantry.task-generator.figures', 'cameras', GeneratorFigures),
   aggregators: () => askAll(bus, 'gantry.aggregator.figures', 'aggregator', AggregatorFigures),
 });
@@ -119,6 +141,21 @@ export const keysElsewhere: KeyPort = {
   remove: refuse('scheduler', 'removing an API key'),
 };
 export const usageElsewhere: HttpPorts['usage'] = refuse('scheduler', 'usage');
+/** Without the role `web` nobody works with alerts here. */
+export const deskElsewhere: DeskPort = {
+  complete: false,
+  // oxlint-disable-next-line require-yield -- an iterator that fails at its first step
+  find: async function* find() {
+    throw elsewhere('web', 'the list of alerts');
+  },
+  handling: unhandled,
+  change: refuse('web', 'a change of an alert'),
+  shelves: () => [],
+  isShelved: () => false,
+  addShelf: refuse('web', 'a shelf'),
+  removeShelf: refuse('web', 'a shelf'),
+  prompt: refuse('web', 'the text of a prompt'),
+};
 export const assessmentsElsewhere: AssessmentPort = {
   submit: refuse('web', 'a picture'),
   get: refuse('web', 'an assessment'),

@@ -1,3 +1,4 @@
+import type { SchedulerInit } from '../actors/scheduler/scheduler.types.ts';
 import type { TreeInits } from '../actors/tree.ts';
 import type { Bus, ImageStore } from '../infra/bus.ts';
 import type { Log } from '../infra/log.ts';
@@ -6,6 +7,7 @@ import type { ActorSystem } from '../runtime/system.ts';
 import type { DataNotices } from '../storage/set-aside.ts';
 import type { GantryConfig } from './config.ts';
 import type { UsedService } from './embedded.ts';
+import type { FrameTraces } from './frame-traces.ts';
 import { SchedulerWatch } from './scheduler-watch.ts';
 import { type UsedKeys, useKeys } from './use-keys.ts';
 import type { StartStack } from './start-stack.ts';
@@ -37,12 +39,18 @@ export async function useKeysAndUsage(
   return { keys, usage };
 }
 
+/** The releases that judge, and the traces of their answers. */
+interface JudgingParts extends Required<Pick<SchedulerInit, 'releases' | 'releaseOutcomes'>> {
+  readonly traces: FrameTraces;
+}
+
 /** The role `scheduler`: assesses groups, by the model under the limits of its keys or by rules. */
 export const schedulerInits = (
   { keys, usage }: KeysAndUsage,
   { taskValidityMs }: Pick<GantryConfig, 'taskValidityMs'>,
   bus: Bus,
   images: ImageStore,
+  { releases, releaseOutcomes, traces }: JudgingParts,
 ): NonNullable<TreeInits['scheduler']> => ({
   keyPool: keys.pool,
   scheduler: () => ({
@@ -53,6 +61,10 @@ export const schedulerInits = (
     images,
     budget: usage.ledger,
     usage,
+    releases,
+    releaseOutcomes,
+    isSampled: traces.isSampled,
+    onPublished: (result) => traces.answered(result),
   }),
 });
 

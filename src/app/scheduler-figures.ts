@@ -23,6 +23,17 @@ export const WatchedFigures = z.object({
   short_since: z.iso.datetime().nullable().default(null),
   /** False when the day's budget of money is spent. */
   within_daily_budget: z.boolean().default(true),
+  /** Cost of today over all nodes as this one knows it, its bound, and this node's calls by camera, most first. */
+  today: z
+    .object({
+      cost: z.number().min(0),
+      budget: z.number().min(0).nullable(),
+      by_camera: z
+        .array(z.object({ camera_id: z.string().max(MOST.name), calls: count, cost: z.number().min(0) }))
+        .max(MOST.cameras),
+    })
+    .nullable()
+    .default(null),
   freshness_ms: z.number().positive().nullable().default(null),
   /** Mean of today's calls. */
   tokens_per_call: z
@@ -52,6 +63,10 @@ export const SchedulerFigures = WatchedFigures.extend({
     .object({
       allowed_per_minute: z.number().min(0).nullable().default(null),
       used_last_minute: count.default(0),
+      by_camera: z
+        .array(z.object({ camera_id: z.string().max(MOST.name), calls: count }))
+        .max(MOST.cameras)
+        .default([]),
       wasted_last_minute: count.default(0),
       used: count.default(0),
       wasted: count.default(0),

@@ -1,7 +1,8 @@
 import { SCHEDULER, type SchedulerStats } from '../actors/scheduler/scheduler.types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ActorSystem } from '../runtime/system.ts';
-import type { UsageRow } from '../usage/usage-ledger.ts';
+import { MOST_CAMERAS } from '../http/schemas/budget-schema.ts';
+import { sumRows, type UsageRow } from '../usage/usage-ledger.ts';
 import { RecentAnswers } from './recent-answers.ts';
 import { SchedulerFigures, type WatchedFigures } from './scheduler-figures.ts';
 
@@ -12,7 +13,12 @@ export interface SchedulerWatchOptions {
   readonly system: Pick<ActorSystem, 'ref'>;
   readonly clock: Pick<Clock, 'now'>;
   /** Tokens and cost of today. */
-  readonly ledger: { allows(): boolean; rows(): readonly UsageRow[] };
+  readonly ledger: {
+    readonly spent: number;
+    readonly dailyBudget: number | null;
+    allows(): boolean;
+    rows(): readonly UsageRow[];
+  };
   /** The limit of a verdict's age, in ms, as the key file has it now. */
   readonly freshnessMs: () => number;
 }
@@ -47,6 +53,7 @@ export class SchedulerWatch {
       recent: this.#recent.recent(),
       short_since: shortSince === null ? null : new Date(shortSince).toISOString(),
       within_daily_budget: ledger.allows(),
+      today: { cost: ledger.spent, budget: ledger.dailyBudget, by_camera: callsByCamera(ledger.rows()) },
       freshness_ms: freshnessMs(),
       tokens_per_call: tokensPerCall(ledger.rows()),
     };
@@ -59,6 +66,13 @@ export class SchedulerWatch {
   #ask(): Promise<SchedulerStats> {
     return this.#options.system.ref(SCHEDULER).ask({ type: 'stats' }, QUICK);
   }
+}
+
+function callsByCamera(rows: readonly UsageRow[]): NonNullable<WatchedFigures['today']>['by_camera'] {
+  return sumRows([rows.map((row) => ({ ...row, key: '' }))])
+    .toSorted((a, b) => b.calls - a.calls)
+    .slice(0, MOST_CAMERAS)
+    .map(({ camera, calls, cost }) => ({ camera_id: camera, calls, cost }));
 }
 
 function tokensPerCall(rows: readonly UsageRow[]): WatchedFigures['tokens_per_call'] {

@@ -76,6 +76,11 @@ export class StreamMemory {
     return this.#work;
   }
 
+  /** The streams as they were at the last look; empty before the first. */
+  figures(): readonly StreamFigures[] {
+    return this.#last?.streams ?? [];
+  }
+
   /** Takes the last note. Call it after the last write. */
   async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);

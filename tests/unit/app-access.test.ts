@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { readConfig } from '../../src/app/config.ts';
-import { checkListener, type Resolve } from '../../src/app/listener.ts';
+import { checkListener, listenerNotices, type Resolve } from '../../src/app/listener.ts';
 import { InfraError } from '../../src/infra/infra-error.ts';
 import { sealerFromEnv } from '../../src/key-admin/seal.ts';
 import { secretFromEnv } from '../../src/keys/env-secret.ts';
+import { memoryLog } from '../support/log.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const TOKEN = 'a-token-of-the-operator-123';
@@ -73,6 +74,27 @@ describe('a listener', () => {
     await assert.rejects(check('0.0.0.0', { token: 'elevenchars' }), misuse('host', /fewer than 12.*GANTRY_OPEN=yes/u));
     assert.match((await check('0.0.0.0', { token: 'elevenchars', open: true })).join(), /fewer than 12 characters/u);
     assert.deepEqual(await check('0.0.0.0', { token: 'twelve-chars' }), []);
+  });
+});
+
+describe('a listener without a token', () => {
+  const config = { host: '0.0.0.0', token: null, open: false };
+
+  it('beyond this machine is left to the users, where there may be some', async () => {
+    const log = memoryLog();
+    const checked = await listenerNotices(config, true, log);
+    assert.match(checked.withoutUsers?.message ?? '', /no access token is set.*gantry -- users add/u);
+    await assert.rejects(listenerNotices(config, false, log), misuse('host', /no access token is set/u));
+    const local = await listenerNotices({ ...config, host: '127.0.0.1' }, true, log);
+    assert.deepEqual(local, { notices: [], withoutUsers: null });
+    const open = await listenerNotices({ ...config, open: true }, true, log);
+    assert.deepEqual([open.notices.length, open.withoutUsers], [1, null]);
+    const short = { ...config, token: 'short' };
+    await assert.rejects(
+      listenerNotices(short, true, log),
+      misuse('host', /can be guessed/u),
+      'a token that is too short',
+    );
   });
 });
 

@@ -21,7 +21,7 @@ test('the scheduler gets the settings and texts of a changed key file, and only 
     }),
   } as unknown as ActorSystem;
   const log = memoryLog() as unknown as Log;
-  const bring = keyBringer(system, ['scheduler'], parseKeyConfig({}, {}), { forgetKey: () => undefined }, log);
+  const bring = keyBringer(system, ['scheduler'], parseKeyConfig({}, {}), { forgetKey: () => Promise.resolve() }, log);
   const changed = (raw: object) => {
     const keys: EffectiveKeys = {
       config: parseKeyConfig(raw, {}),

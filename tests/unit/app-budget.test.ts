@@ -17,6 +17,7 @@ const BASE = { mode: 'vlm', bus_ok: true, in_flight: 0, max_concurrent_tasks: 50
 /** A scheduler's figures with these fields; all others as of a scheduler that has done nothing. */
 const figures = (over: Record<string, unknown> = {}): SchedulerFigures => SchedulerFigures.parse({ ...BASE, ...over });
 const questions = (asked: number, budget: number, superseded = 0) => ({ asked, superseded, budget });
+const NO_CALLS = { calls_last_minute: 0, calls_today: 0, cost_today: 0 };
 const recent = (over: Record<string, unknown> = {}) => ({
   by_model: 60,
   by_rules: {},
@@ -154,34 +155,37 @@ describe('the report of the budget', () => {
   });
 
   it('joins the figures of all stages', () => {
-    const report = budgetReport({
-      schedulers: [scheduler],
-      pool,
-      generators: [
-        GeneratorFigures.parse({ carried: 5, byCamera: { calm: { tasks: 9, carried: 4 }, parked: { carried: 1 } } }),
-        GeneratorFigures.parse({ carried: 2, byCamera: { parked: { carried: 2 } } }),
-      ],
-      aggregators: [
-        AggregatorFigures.parse({}),
-        AggregatorFigures.parse({ freshness: { p50: 1.2, p95: 1.9, count: 4 } }),
-      ],
-    });
+    const report = budgetReport(
+      {
+        schedulers: [scheduler],
+        pools: [pool],
+        generators: [
+          GeneratorFigures.parse({ carried: 5, byCamera: { calm: { tasks: 9, carried: 4 }, parked: { carried: 1 } } }),
+          GeneratorFigures.parse({ carried: 2, byCamera: { parked: { carried: 2 } } }),
+        ],
+        aggregators: [
+          AggregatorFigures.parse({}),
+          AggregatorFigures.parse({ freshness: { p50: 1.2, p95: 1.9, count: 4 } }),
+        ],
+      },
+      T0,
+    );
     assert.deepEqual(BudgetReport.parse(report), report);
     assert.deepEqual(report.questions, {
       ...questions(100, 50, 5),
       carried: 7,
       per_minute: 180,
       by_camera: [
-        { camera_id: 'busy', ...questions(40, 49, 5), carried: 0 },
-        { camera_id: 'calm', ...questions(60, 1), carried: 4 },
-        { camera_id: 'parked', ...questions(0, 0), carried: 3 },
+        { camera_id: 'busy', ...questions(40, 49, 5), carried: 0, ...NO_CALLS },
+        { camera_id: 'calm', ...questions(60, 1), carried: 4, ...NO_CALLS },
+        { camera_id: 'parked', ...questions(0, 0), carried: 3, ...NO_CALLS },
       ],
     });
     assert.deepEqual(
       { keys: report.keys, freshness: report.freshness, tokens: report.tokens_per_call, used: report.calls.used },
       {
         keys: { present: 2, needed: 6 },
-        freshness: { limit_seconds: 2, p50_seconds: 1.2, p95_seconds: 1.9 },
+        freshness: { limit_seconds: 2, p50_seconds: 1.2, p95_seconds: 1.9, reached: true },
         tokens: { prompt: 800, completion: 60 },
         used: 110,
       },
@@ -195,11 +199,11 @@ describe('the report of the budget', () => {
       questions: { ...questions(10, 1), by_camera: [{ camera_id: 'busy', ...questions(10, 1) }] },
       calls: { allowed_per_minute: 60, used: 20, used_last_minute: 5, wasted: 3, answer_ms: 1_400 },
     });
-    const report = budgetReport({ schedulers: [scheduler, other], pool, generators: [], aggregators: [] });
+    const report = budgetReport({ schedulers: [scheduler, other], pools: [pool], generators: [], aggregators: [] }, T0);
     assert.deepEqual(BudgetReport.parse(report), report);
     const { by_camera, ...totals } = report.questions;
     assert.deepEqual(totals, { ...questions(110, 51, 5), carried: null, per_minute: 240 });
-    assert.deepEqual(by_camera[0], { camera_id: 'busy', ...questions(50, 50, 5), carried: null });
+    assert.deepEqual(by_camera[0], { camera_id: 'busy', ...questions(50, 50, 5), carried: null, ...NO_CALLS });
     assert.deepEqual(report.calls, {
       allowed_per_minute: 60,
       used_last_minute: 5,
@@ -215,18 +219,63 @@ describe('the report of the budget', () => {
     );
   });
 
+  it('tells the use of each limit, cooling keys, the cost, and who got the calls, over all nodes', () => {
+    const figuresOf = (camera_id: string, cost: number) =>
+      figures({
+        freshness_ms: 2_000,
+        calls: { by_camera: [{ camera_id, calls: 3 }] },
+        today: { cost, budget: 2, by_camera: [{ camera_id, calls: 30, cost: 0.1 }] },
+      });
+    const [key = assert.fail(), ...more] = pool.keys;
+    const used = { used_last_second: 1, used_last_minute: 4, tokens_last_minute: 500 };
+    const busy = { ...key, ...used, tpm_limit: 9_000, cooldown_until: new Date(T0 + 4_200).toISOString() };
+    const report = budgetReport(
+      {
+        schedulers: [figuresOf('a', 0.2), figuresOf('b', 0.3), figuresOf('a', 0.1)],
+        pools: [{ keys: [{ ...busy, last_error_code: '429' }, ...more] }, { keys: [busy] }],
+        generators: [],
+        aggregators: [AggregatorFigures.parse({ freshness: { p50: 1, p95: 2.1 } })],
+      },
+      T0,
+    );
+    assert.deepEqual(BudgetReport.parse(report), report);
+    const { key_id, qps_limit, rpm_limit } = key;
+    assert.deepEqual(
+      report.limits.filter((limit) => limit.key === key_id || limit.key === null),
+      [
+        { key: key_id, limit: 'qps', used: 2, of: qps_limit },
+        { key: key_id, limit: 'rpm', used: 8, of: rpm_limit },
+        { key: key_id, limit: 'tpm', used: 1_000, of: 9_000 },
+        { key: null, limit: 'day', used: 0.3, of: 2 },
+      ],
+    );
+    assert.deepEqual(report.cooling, [
+      { key: key_id, until: busy.cooldown_until, seconds: 5, notice: 'rests after 429' },
+    ]);
+    assert.deepEqual([report.cost_today, report.freshness.reached], [0.3, false]);
+    const none = { ...questions(0, 0), carried: null };
+    assert.deepEqual(report.questions.by_camera, [
+      { camera_id: 'a', ...none, calls_last_minute: 6, calls_today: 60, cost_today: 0.2 },
+      { camera_id: 'b', ...none, calls_last_minute: 3, calls_today: 30, cost_today: 0.1 },
+    ]);
+    assert.equal('by_camera' in report.calls, false);
+  });
+
   it('says which figures are not known, and names no more cameras than it may', () => {
-    const by_camera = Array.from({ length: 300 }, (_, i) => ({ camera_id: `c${i}`, ...questions(1, i) }));
-    const report = budgetReport({
-      schedulers: [figures({ questions: { ...questions(300, 0), by_camera } })],
-      pool: null,
-      generators: [],
-      aggregators: [],
-    });
+    const by_camera = Array.from({ length: 600 }, (_, i) => ({ camera_id: `c${i}`, ...questions(1, i) }));
+    const report = budgetReport(
+      {
+        schedulers: [figures({ questions: { ...questions(600, 0), by_camera } })],
+        pools: [],
+        generators: [],
+        aggregators: [],
+      },
+      T0,
+    );
     assert.deepEqual(BudgetReport.parse(report), report);
     assert.deepEqual(
       { first: report.questions.by_camera[0]?.camera_id, cameras: report.questions.by_camera.length },
-      { first: 'c299', cameras: MOST_CAMERAS },
+      { first: 'c599', cameras: MOST_CAMERAS },
     );
     assert.deepEqual(
       { carried: report.questions.carried, keys: report.keys, p95: report.freshness.p95_seconds },
@@ -264,7 +313,7 @@ describe('the watch over the scheduler', () => {
     const { clock, system, bus, task, stop } = await startedScheduler();
     t.after(() => stop());
     const row = { key: 'k', camera: 'c', calls: 4, promptTokens: 3_202, completionTokens: 200, cost: 1 };
-    const ledger = { allows: () => false, rows: () => [row] };
+    const ledger = { spent: 0.5, dailyBudget: 2, allows: () => false, rows: () => [row] };
     const watch = new SchedulerWatch({ system, clock, ledger, freshnessMs: () => 2_000 });
     t.after(() => watch.close());
     await watch.look();
@@ -281,13 +330,14 @@ describe('the watch over the scheduler', () => {
       },
       { by_model: 2, within: false, freshness: 2_000, tokens: { prompt: 800.5, completion: 50 } },
     );
+    assert.deepEqual(stats.today, { cost: 0.5, budget: 2, by_camera: [{ camera_id: 'c', calls: 4, cost: 1 }] });
   });
 
   it('bears a scheduler that does not answer', async () => {
     const watch = new SchedulerWatch({
       system: { ref: () => ({ ask: () => Promise.reject(new Error('restarting')) }) } as never,
       clock: { now: () => T0 },
-      ledger: { allows: () => true, rows: () => [] },
+      ledger: { spent: 0, dailyBudget: null, allows: () => true, rows: () => [] },
       freshnessMs: () => 2_000,
     });
     await watch.look();

@@ -10,7 +10,8 @@ import type { RulesReason } from '../../src/messages/assessment.ts';
 import { streams, subjects } from '../../src/messages/subjects.ts';
 import { ManualClock, settle } from '../../src/runtime/testing/manual-clock.ts';
 import { FakeTaskBus } from '../support/fake-bus.ts';
-import { FakeSocket } from '../support/feed-socket.ts';
+import { ANYONE } from '../../src/messages/principal.ts';
+import { EVERYTHING, FakeSocket } from '../support/feed-socket.ts';
 import { FakeWorld } from '../support/http-fakes.ts';
 import { aggregate } from '../support/http-samples.ts';
 import { memoryLog } from '../support/log.ts';
@@ -40,7 +41,13 @@ async function setUp() {
   const clock = new ManualClock();
   const bus = new CutBus(clock);
   const world = new FakeWorld().add('a');
-  const feed = new LiveFeed({ cameras: world.ports().cameras, clock, log: memoryLog(), limits: DEFAULT_LIMITS });
+  const feed = new LiveFeed({
+    scope: EVERYTHING,
+    cameras: world.ports().cameras,
+    clock,
+    log: memoryLog(),
+    limits: DEFAULT_LIMITS,
+  });
   let push: (one: PushedAggregate) => void = () => undefined;
   const redis = { follow: async (listener: typeof push) => void (push = listener) };
   const store = (more: Parameters<typeof aggregate>[1] = {}): PushedAggregate => {
@@ -49,10 +56,10 @@ async function setUp() {
     if (one.riskAssessment.maxRiskLevel === 'high') bus.streams.publish(subjects.alert('a'), one, one.requestId);
     return { ...one, offset: seq };
   };
-  const start = () => followFeed(bus, redis, feed, memoryLog(), clock);
+  const start = () => followFeed(bus, redis, feed, memoryLog(), { clock });
   const join = async () => {
     const socket = new FakeSocket();
-    feed.connect(socket).receive('{"type":"subscribe"}');
+    feed.connect(socket, ANYONE).receive('{"type":"subscribe"}');
     await settle();
     return socket;
   };

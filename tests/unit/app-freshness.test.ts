@@ -77,7 +77,7 @@ describe('a change of the key file', () => {
       }),
     } as unknown as Parameters<typeof keyBringer>[0];
     const log = memoryLog();
-    const bring = keyBringer(system, roles, keysOf({}).config, { forgetKey: () => undefined }, log);
+    const bring = keyBringer(system, roles, keysOf({}).config, { forgetKey: () => Promise.resolve() }, log);
     for (const keys of changes) await bring(keys);
     assert.deepEqual(
       log.lines.filter(({ level }) => level === 'warn'),

@@ -37,9 +37,12 @@ describe('roles of a process', () => {
 
   it('choose what is supervised: takers before senders, nothing of the other roles', () => {
     const inits: TreeInits = {
+      monitor: null,
       cameras: {
         taskGenerator: never,
         publisher: never,
+        trafficCounts: never,
+        releaseReports: never,
         imaging: never,
         inference: never,
         ingest: never,
@@ -47,13 +50,22 @@ describe('roles of a process', () => {
         cameraRegistry: never,
       },
       scheduler: { keyPool: never, scheduler: never },
-      aggregator: { webhooks: never, alertImages: never, alertClips: never, alertWriter: never, aggregator: never },
+      aggregator: {
+        webhooks: never,
+        alertImages: never,
+        alertClips: never,
+        alertIndex: never,
+        alertWriter: never,
+        aggregator: never,
+      },
       web: { onDemand: never },
     };
     const ids = (some: Partial<TreeInits>) =>
-      gantryTree({ cameras: null, scheduler: null, aggregator: null, web: null, ...some }).children.map(({ id }) => id);
+      gantryTree({ monitor: null, cameras: null, scheduler: null, aggregator: null, web: null, ...some }).children.map(
+        ({ id }) => id,
+      );
     const whole = ids(inits);
-    assert.equal(whole.length, 17);
+    assert.equal(whole.length, 20);
     assert.ok(
       whole.indexOf('aggregator') < whole.indexOf('scheduler') &&
         whole.indexOf('scheduler') < whole.indexOf('publisher') &&

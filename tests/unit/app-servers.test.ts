@@ -46,6 +46,7 @@ describe('health', () => {
     slowCameras: null,
     assessment: null,
     notices: [],
+    alerts: [],
   };
 
   it('is degraded while Redis refuses, with its word and what goes on meanwhile', () => {
