@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import type { HttpServerOptions } from '../../src/http/server.ts';
+import { ensurePage } from '../support/built-page.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
 import { aggregate } from '../support/http-samples.ts';
 import { prefixProxy } from '../support/prefix-proxy.ts';
@@ -17,6 +18,7 @@ const TOKEN = 'letmein-letmein';
 describe('the page, from where it may be reached', { skip: skipWithoutChromium }, () => {
   let browser: Browser;
   before(async () => {
+    await ensurePage();
     browser = await launchChromium();
   });
   after(() => browser.close());
@@ -36,7 +38,7 @@ describe('the page, from where it may be reached', { skip: skipWithoutChromium }
     return { world, server, base, page, addresses, complaints };
   }
 
-  const isLive = (page: Page) => page.waitForSelector('#feed-state[data-state="live"]', { timeout: 20_000 });
+  const isLive = (page: Page) => page.waitForSelector('#feed-state[data-state="live"]', { timeout: 60_000 });
 
   for (const strip of [true, false]) {
     it(`works with a token under a base path that a proxy ${strip ? 'strips' : 'passes on'}`, async (t) => {
@@ -53,7 +55,7 @@ describe('the page, from where it may be reached', { skip: skipWithoutChromium }
       const frame = world.saw(aggregate('north', { risk: 'high' }), await plainJpeg(32, 64, 192));
       world.images.set(frame.trafficGroups[0]!.cropId!, await plainJpeg(32, 64, 192));
       server.feed.publish(frame);
-      await page.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
+      await page.waitForSelector(`.picture[data-request="${frame.requestId}"][data-pictured="true"]`);
       await until('the crop of the alert', () =>
         page.evaluate<number>(`document.querySelector('#alerts img')?.naturalWidth ?? 0`),
       );
@@ -95,14 +97,14 @@ describe('the page, from where it may be reached', { skip: skipWithoutChromium }
   it('asks for a token, and takes one from the address as well', async (t) => {
     const { world, server, base, page } = await serve(t, { token: TOKEN });
     await page.goto(base);
-    await page.waitForSelector('#token-dialog[open]');
-    await page.fill('#f-token', TOKEN);
+    await page.waitForSelector('[data-dialog="sign-in"]');
+    await page.fill('[name="token"]', TOKEN);
     await page.keyboard.press('Enter');
     await isLive(page);
     const frame = aggregate('north');
     world.saw(frame, await plainJpeg(20, 40, 200));
     server.feed.publish(frame);
-    await page.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
+    await page.waitForSelector(`.picture[data-request="${frame.requestId}"][data-pictured="true"]`);
 
     const context = await browser.newContext();
     t.after(() => context.close());
@@ -118,7 +120,7 @@ describe('the page, from where it may be reached', { skip: skipWithoutChromium }
     await isLive(page);
     const frame = world.saw(aggregate('north'), await plainJpeg(32, 64, 192));
     server.feed.publish(frame);
-    await page.waitForSelector(`.picture[data-request="${frame.requestId}"] img:not([hidden])`);
+    await page.waitForSelector(`.picture[data-request="${frame.requestId}"][data-pictured="true"]`);
     world.images.clear();
     const gone = aggregate('north', { timestamp: new Date(Date.now() + 100).toISOString() });
     server.feed.publish(gone);
@@ -129,8 +131,8 @@ describe('the page, from where it may be reached', { skip: skipWithoutChromium }
   it('asks for the token when the one it has is wrong, and goes on with the right one', async (t) => {
     const { base, page } = await serve(t, { token: TOKEN });
     await page.goto(`${base}/#token=another-token-entirely`);
-    await page.waitForSelector('#token-dialog[open]');
-    await page.fill('#f-token', TOKEN);
+    await page.waitForSelector('[data-dialog="sign-in"]');
+    await page.fill('[name="token"]', TOKEN);
     await page.keyboard.press('Enter');
     await isLive(page);
   });

@@ -8,6 +8,7 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import type { HttpServer } from '../../src/http/server.ts';
+import { ensurePage } from '../support/built-page.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
 import { aggregate } from '../support/http-samples.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -34,6 +35,7 @@ describe('video on the page', { skip }, () => {
   let browser: Browser;
   let address = '';
   before(async () => {
+    await ensurePage();
     server = await fakeServer(world, { ffmpegPath: ffmpeg, limits: { previewGraceMs: 0 } });
     address = await server.listen('127.0.0.1', 0);
     browser = await launchChromium();

@@ -4,6 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import type { HttpServer } from '../../src/http/server.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { complaintsOf, launchChromium } from './chromium.ts';
+import { ensurePage } from './built-page.ts';
 import { FakeWorld, fakeServer } from './http-fakes.ts';
 
 export interface ServedPage {
@@ -45,6 +46,7 @@ export function servedPage(): ServedPage {
   } as ServedPage;
 
   before(async () => {
+    await ensurePage();
     browser = await launchChromium();
   });
   after(() => browser.close());
@@ -52,11 +54,12 @@ export function servedPage(): ServedPage {
     at.world = new FakeWorld();
     at.server = await fakeServer(at.world);
     at.base = await at.server.listen('127.0.0.1', 0);
-    at.page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    at.page = await context.newPage();
     complaints = complaintsOf(at.page);
   });
   afterEach(async () => {
-    await at.page.close();
+    await at.page.context().close();
     await at.server.close();
     assert.deepEqual(complaints, [], 'nothing was wrong in the browser, its content policy included');
   });

@@ -6,7 +6,7 @@ import { aggregate } from '../support/http-samples.ts';
 
 // Typed by a project of its own, so by hand here.
 const { sourceName }: { sourceName: (aggregate: Aggregate) => string } = await import(
-  new URL('../../web/risk.js', import.meta.url).href
+  new URL('../../web/src/picture/risk.ts', import.meta.url).href
 );
 
 const shown = (source: 'vlm' | 'rules', more: Partial<GroupAssessment> = {}): string => {

@@ -1,0 +1,3 @@
+import { t } from '../i18n/index.ts';
+
+export const NotFound = () => <p class="empty">{t('shell.notFound')}</p>;

@@ -1,0 +1,9 @@
+export { alerts } from './alerts.ts';
+export { budget } from './budget.ts';
+export { camera } from './camera.ts';
+export { load } from './load.ts';
+export { picture } from './picture.ts';
+export { scene } from './scene.ts';
+export { shell } from './shell.ts';
+export { system } from './system.ts';
+export { wall } from './wall.ts';

@@ -1,0 +1,5 @@
+/** A number that was typed. What is no number stays text: the server refuses it, and says why. */
+export function numberOrText(typed: string): number | string {
+  const text = typed.trim();
+  return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+}

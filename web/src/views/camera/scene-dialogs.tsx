@@ -1,0 +1,70 @@
+/** Questions of the scene editor. */
+import { useBeforeLeave, type BeforeLeaveEventArgs } from '@solidjs/router';
+import { createSignal, onCleanup, onMount } from 'solid-js';
+import { t } from '../../i18n/index.ts';
+import { Button } from '../../parts/button.tsx';
+import { Dialog } from '../../parts/dialog.tsx';
+
+/** Asks before unsaved changes are left, within the page and by closing it. */
+export function LeaveGuard(props: { changed: boolean }) {
+  const [leaving, setLeaving] = createSignal<BeforeLeaveEventArgs | null>(null);
+  useBeforeLeave((event) => {
+    if (!props.changed || event.defaultPrevented) return;
+    event.preventDefault();
+    setLeaving(event);
+  });
+  onMount(() => {
+    const onUnload = (event: BeforeUnloadEvent): void => {
+      if (props.changed) event.preventDefault();
+    };
+    window.addEventListener('beforeunload', onUnload);
+    onCleanup(() => window.removeEventListener('beforeunload', onUnload));
+  });
+  const leave = (): void => {
+    const event = leaving();
+    setLeaving(null);
+    event?.retry(true);
+  };
+  return (
+    <Dialog
+      id="leave-scene"
+      role="alertdialog"
+      open={leaving() !== null}
+      onOpenChange={(open) => {
+        if (!open) setLeaving(null);
+      }}
+      title={t('scene.leaveTitle')}
+      description={t('scene.leaveText')}
+    >
+      <div class="actions">
+        <Button onClick={() => setLeaving(null)}>{t('scene.stay')}</Button>
+        <Button look="danger" onClick={leave}>
+          {t('scene.leave')}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
+
+export const RemoveSceneDialog = (props: {
+  name: string;
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+  onRemove: () => Promise<void>;
+}) => (
+  <Dialog
+    id="remove-scene"
+    role="alertdialog"
+    open={props.open}
+    onOpenChange={props.onOpenChange}
+    title={t('scene.removeTitle', { name: props.name })}
+    description={t('scene.removeText')}
+  >
+    <div class="actions">
+      <Button onClick={() => props.onOpenChange(false)}>{t('shell.cancel')}</Button>
+      <Button look="danger" onClick={() => void props.onRemove().finally(() => props.onOpenChange(false))}>
+        {t('scene.remove')}
+      </Button>
+    </div>
+  </Dialog>
+);
