@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureInstalled, fail, npm, ROOT, runNode24 } from './bootstrap.mjs';
+import { ensurePage } from './build-page.mjs';
 
 const BENCH = join(ROOT, 'bench');
 const MODULES = join(BENCH, 'node_modules');
@@ -15,6 +16,7 @@ const names = readdirSync(BENCH).filter((folder) => existsSync(join(BENCH, folde
 if (!names.includes(name)) fail(`there is no benchmark "${name}"; there is ${names.join(', ')}`);
 
 await ensureInstalled();
+if (name === 'page') await ensurePage();
 // These compare Gantry with packages that it does not use itself.
 if (existsSync(join(BENCH, name, 'peers.ts'))) await ensureBenchInstalled();
 await runNode24(join('bench', name, 'main.ts'), args);

@@ -7,7 +7,23 @@ import { ROOT } from './bootstrap.mjs';
  * Least share of lines in percent, a little below the current one.
  * @type {Readonly<Record<string, number>>}
  */
-const FLOORS = { aggregation: 97, keys: 90, llm: 96, messages: 92, tasks: 97, video: 96, vision: 96 };
+const FLOORS = {
+  aggregation: 97,
+  counting: 94,
+  events: 98,
+  keys: 90,
+  llm: 95,
+  messages: 92,
+  monitoring: 95,
+  releases: 97,
+  scene: 98,
+  tasks: 97,
+  tracing: 94,
+  tracking: 97,
+  video: 96,
+  vision: 96,
+  watch: 96,
+};
 
 /** Tests of the cost of a call. Coverage makes tight loops several times slower, so they run without it. */
 export const TIMED_TESTS = ['llm-errors-cost', 'llm-read-answer-bounds', 'messages-read-body'].map((name) =>

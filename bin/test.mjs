@@ -1,13 +1,16 @@
 #!/usr/bin/env node
 // npm test: installs missing packages, then runs type checks, format check, lint and all tests.
 // Its summary says what was skipped and why.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, relative, resolve } from 'node:path';
 import { ensureInstalled, node24, ROOT, run, toolEnvironment } from './bootstrap.mjs';
+import { ensurePage } from './build-page.mjs';
 import { coverageArguments, reportCoverage, TIMED_TESTS } from './coverage.mjs';
+import { testFiles, testFolders, testGroups } from './test-files.mjs';
 
 /** @typedef {import('./bootstrap.mjs').RunOptions} RunOptions */
+/** @typedef {import('./test-files.mjs').Group} Group */
 /** @typedef {import('./test-reporter.mjs').TestLine} TestLine */
 /** @typedef {import('./test-reporter.mjs').CountsLine} CountsLine */
 
@@ -25,7 +28,18 @@ const STEP_TIMEOUT_MS = 600_000;
  * them mostly wait for processes and streams.
  * @type {Readonly<Record<string, number>>}
  */
-const SIDE_BY_SIDE = { unit: 2, sim: 2, embedded: 3, integration: 3, pages: 2, e2e: 3 };
+const SIDE_BY_SIDE = { sim: 2, models: 2, embedded: 3, threads: 2, integration: 3, pages: 2, e2e: 2 };
+
+/**
+ * Runs all files in one process. Starting one for each file costs more than the tests themselves. So a unit test has
+ * hooks in a `describe` only, and leaves nothing behind.
+ */
+const ONE_PROCESS = 'unit';
+
+/** @typedef {'live' | 'at the end'} Output whether a step prints while it runs, or all at once when it has ended */
+
+/** Folders whose tests open the page or ask a server for it. */
+const WITH_PAGE = new Set(['integration', 'pages', 'e2e', 'chaos']);
 
 const began = Date.now();
 const seconds = (/** @type {number} */ since) => ((Date.now() - since) / 1000).toFixed(1);
@@ -53,35 +67,50 @@ function wants(name) {
   return only.length === 0 || only.includes(name);
 }
 
+/** Runs the checks and all tests in two lanes at the same time: each takes the next group once it has ended one. */
 async function runAll() {
-  const groups = testGroups();
+  const groups = testGroups(only);
   // Mostly downloads, so beside the checks; before the tests, as it also computes (the 8-bit model).
-  const prepared = groups.some(({ name }) => name !== 'unit') ? prepare() : null;
-  await runChecks();
-  await prepared;
-  if (groups.some(({ name }) => name === 'pages')) await ensureChromium();
-  for (const { name, files } of groups) {
+  if (groups.some(({ name }) => WITH_PAGE.has(name))) await ensurePage();
+  const prepared = groups.some(({ name }) => name !== 'unit') ? prepare() : Promise.resolve();
+  const output = groups.length === 0 ? 'live' : 'at the end';
+  const second = async () => {
+    await runChecks(output);
+    await runLane(groups, prepared, output);
+  };
+  await Promise.all([runLane(groups, prepared, 'live'), second()]);
+}
+
+/**
+ * Takes groups from the front of the list until it is empty.
+ * @param {Group[]} groups
+ * @param {Promise<void>} prepared
+ * @param {Output} output
+ */
+async function runLane(groups, prepared, output) {
+  for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
+    const { name, files } = group;
+    if (name !== 'unit') await prepared;
+    if (name === 'pages') await ensureChromium();
     const whole = name === 'unit' && files.length === testFiles(name).length;
-    if (!whole) await runTests(name, files);
+    if (!whole) await runTests(name, files, output);
     else {
-      await runTests(
-        name,
-        files.filter((file) => !TIMED_TESTS.includes(file)),
-        join(scratch, 'coverage.json'),
-      );
-      await runTests('unit cost', TIMED_TESTS);
+      const untimed = files.filter((file) => !TIMED_TESTS.includes(file));
+      await runTests(name, untimed, output, join(scratch, 'coverage.json'));
+      await runTests('unit cost', TIMED_TESTS, output);
     }
   }
 }
 
-async function runChecks() {
+/** @param {Output} output */
+async function runChecks(output) {
   if (wants('types')) {
-    await check('type check', 'tsc', []);
-    await check('type check of bin', 'tsc', ['-p', 'bin']);
-    await check('type check of the page', 'tsc', ['-p', 'web']);
+    await check('type check', 'tsc', [], output);
+    await check('type check of bin', 'tsc', ['-p', 'bin'], output);
+    await check('type check of the page', 'tsc', ['-p', 'web'], output);
   }
-  if (wants('format')) await check('format', 'oxfmt', ['--check', '.']);
-  if (wants('lint')) await check('lint', 'oxlint', ['--type-aware', '--deny-warnings']);
+  if (wants('format')) await check('format', 'oxfmt', ['--check', '.'], output);
+  if (wants('lint')) await check('lint', 'oxlint', ['--type-aware', '--deny-warnings'], output);
 }
 
 /** @param {readonly string[]} args */
@@ -98,49 +127,6 @@ function readArguments(args) {
     }
   }
   return wanted;
-}
-
-/** Folders of tests/ that hold tests: unit first, the end-to-end ones last. */
-function testFolders() {
-  const order = ['unit', 'models', 'embedded', 'threads', 'integration', 'pages', 'e2e', 'chaos'];
-  const rank = (/** @type {string} */ name) =>
-    order.includes(name) ? order.indexOf(name) : order.indexOf('pages') - 0.5;
-  return readdirSync(join(ROOT, 'tests'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && testFiles(entry.name).length > 0)
-    .map((entry) => entry.name)
-    .toSorted((a, b) => rank(a) - rank(b) || a.localeCompare(b));
-}
-
-/** @param {string} folder */
-function testFiles(folder) {
-  return readdirSync(join(ROOT, 'tests', folder), { recursive: true })
-    .map(String)
-    .filter((name) => name.endsWith('.test.ts'))
-    .toSorted()
-    .map((name) => join('tests', folder, name));
-}
-
-function testGroups() {
-  const files = only.filter((what) => what.endsWith('.test.ts')).map((what) => relative(ROOT, resolve(what)));
-  const folders = testFolders().filter((name) => only.length === 0 || only.includes(name));
-  const groups = folders.map((name) => ({ name, files: testFiles(name) }));
-  const byFolder = groupBy(files);
-  for (const [name, some] of byFolder) if (!folders.includes(name)) groups.push({ name, files: some });
-  return groups;
-}
-
-/**
- * By the folder below tests/. Not Map.groupBy, which Node 20 lacks.
- * @param {readonly string[]} files
- */
-function groupBy(files) {
-  /** @type {Map<string, string[]>} */
-  const groups = new Map();
-  for (const file of files) {
-    const folder = file.split('/')[1] ?? '';
-    groups.set(folder, [...(groups.get(folder) ?? []), file]);
-  }
-  return groups;
 }
 
 /** @param {string} text */
@@ -181,15 +167,35 @@ async function tool(program, args, options = {}) {
 }
 
 /**
+ * {@link tool}, under a title.
+ * @param {string} name
+ * @param {Output} output
+ * @param {Parameters<typeof tool>} call
+ */
+async function titled(name, output, ...[program, args, options]) {
+  if (output === 'live') {
+    title(name);
+    return await tool(program, args, options);
+  }
+  const file = join(scratch, `${name}.txt`);
+  const log = openSync(file, 'w');
+  const status = await tool(program, args, { ...options, stdio: ['ignore', log, log] });
+  closeSync(log);
+  title(name);
+  process.stdout.write(readFileSync(file, 'utf8'));
+  return status;
+}
+
+/**
  * @param {string} name
  * @param {string} program one of node_modules/.bin
  * @param {readonly string[]} args
+ * @param {Output} output
  */
-async function check(name, program, args) {
+async function check(name, program, args, output) {
   if (interrupted) return;
-  title(name);
   const since = Date.now();
-  const status = await tool(join(ROOT, 'node_modules', '.bin', program), args);
+  const status = await titled(name, output, join(ROOT, 'node_modules', '.bin', program), args);
   console.log(`=== ${name}: ${status === 0 ? 'ok' : `failed (status ${status})`} in ${seconds(since)} s`);
   if (status !== 0) failures.push(`${name}: ${program} ended with status ${status}`);
 }
@@ -250,14 +256,19 @@ async function ensureChromium() {
   console.log(`=== chromium: ${findChromium() !== undefined ? 'ok' : 'not available'} in ${seconds(since)} s`);
 }
 
-/** @param {string} name @param {readonly string[]} files @param {string} coverageFile empty: none is measured */
-async function runTests(name, files, coverageFile = '') {
+/**
+ * @param {string} name
+ * @param {readonly string[]} files
+ * @param {Output} output
+ * @param {string} coverageFile empty: none is measured
+ */
+async function runTests(name, files, output, coverageFile = '') {
   if (interrupted || files.length === 0) return;
-  title(`${name} tests (${files.length} file${files.length === 1 ? '' : 's'})`);
   const since = Date.now();
   const record = join(scratch, `${name}.jsonl`);
   const chromium = findChromium();
-  const concurrency = [`--test-concurrency=${SIDE_BY_SIDE[name] ?? 1}`];
+  const processes =
+    name === ONE_PROCESS ? ['--test-isolation=none'] : [`--test-concurrency=${SIDE_BY_SIDE[name] ?? 1}`];
   const reporters = [
     `--test-reporter=${join(ROOT, 'bin', 'spec-reporter.mjs')}`,
     '--test-reporter-destination=stdout',
@@ -265,9 +276,11 @@ async function runTests(name, files, coverageFile = '') {
     `--test-reporter-destination=${record}`,
     ...(coverageFile === '' ? [] : coverageArguments(coverageFile)),
   ];
-  const status = await tool(
+  const status = await titled(
+    `${name} tests (${files.length} file${files.length === 1 ? '' : 's'})`,
+    output,
     node24(),
-    ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, ...concurrency, ...reporters, ...files],
+    ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, ...processes, ...reporters, ...files],
     chromium === undefined ? {} : { env: { GANTRY_TEST_CHROMIUM: chromium } },
   );
   const counts = readRecord(name, record);

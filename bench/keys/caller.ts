@@ -82,6 +82,7 @@ async function gantry(): Promise<void> {
   const closing = new AbortController();
   const images = {
     find: () => Promise.resolve(jpeg),
+    findStored: async () => ({ jpeg: await images.find(), cameraId: null }),
     get: () => Promise.resolve(jpeg),
     getAll: (ids: readonly string[]) => ids.map(() => Promise.resolve(jpeg)),
     put: () => Promise.reject(new Error('not used')),
@@ -97,7 +98,9 @@ async function gantry(): Promise<void> {
     mostParked: IN_FLIGHT,
     onRoom: nothing,
   });
+  const settings = schedulerSettings(config.scheduler);
   const assessor = new Assessor({
+    bus: { publish: () => Promise.resolve({ seq: 1, duplicate: false }) },
     clock: systemClock,
     log: silent,
     pool: system.ref(KEY_POOL),
@@ -111,8 +114,10 @@ async function gantry(): Promise<void> {
     closing: closing.signal,
     abort: new AbortController().signal,
     onRetry: nothing,
+    settingsNow: () => settings,
+    schedulers: () => 1,
+    isQuiet: () => false,
   });
-  const settings = schedulerSettings(config.scheduler);
   const worker = async (): Promise<void> => {
     while (performance.now() < until) {
       const expiresAt = Date.now() + 600_000;

@@ -77,6 +77,7 @@ export class FrameMaker {
       frameNumber: ++this.#frameNumber,
       detectedObjects,
       trafficGroups,
+      incidents: [],
       imageWidth: WIDTH,
       imageHeight: HEIGHT,
       imageId: frameImageId(requestId),

@@ -62,6 +62,8 @@ export interface GantryOptions {
   readonly program?: string;
   /** Name of its detector; default Gantry's. */
   readonly model?: string;
+  /** Further variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts Gantry as `npm start` does, without cameras, on a new data folder and free ports. */
@@ -72,6 +74,7 @@ export async function startGantryProcess({
   profile,
   program,
   model,
+  env: more = {},
 }: GantryOptions): Promise<OwnGantry> {
   const dataDir = await mkdtemp(join(tmpdir(), 'gantry-bench-'));
   const keysFile = join(dataDir, 'api_keys.yaml');
@@ -90,9 +93,10 @@ export async function startGantryProcess({
   );
   const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
   const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^GANTRY_|^(NATS|REDIS)_URL$|^(PORT|HOST)$/.test(name),
+    ([name]) => !/^GANTRY_|^OTEL_|^(NATS|REDIS)_URL$|^(PORT|HOST)$/.test(name),
   );
-  const env = Object.fromEntries([...inherited, ...provider.keys.map(({ key }, index) => [variable(index), key])]);
+  const keys = provider.keys.map(({ key }, index): [string, string] => [variable(index), key]);
+  const env = { ...Object.fromEntries([...inherited, ...keys]), ...more };
   const child = spawn(
     process.execPath,
     [

@@ -57,6 +57,7 @@ export class DetectionMaker {
       frameNumber: ++this.#frameNumber,
       detectedObjects,
       trafficGroups,
+      incidents: [],
       imageWidth: WIDTH,
       imageHeight: HEIGHT,
       imageId: groups.length === 0 ? null : frameImageId(requestId),

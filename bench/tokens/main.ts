@@ -5,18 +5,19 @@
  */
 import { existsSync } from 'node:fs';
 import sharp from 'sharp';
+import { type FrameAnalysis, PictureAnalyser } from '../../src/actors/camera/picture-analyser.ts';
 import { Secret } from '../../src/keys/secret.ts';
 import { createVlmClient } from '../../src/llm/client.ts';
 import { type EarlierPicture, type Picture, picturesOf } from '../../src/llm/picture.ts';
 import { buildPrompt } from '../../src/llm/prompt.ts';
 import type { TrafficGroup } from '../../src/messages/detection.ts';
+import { thresholdsWith } from '../../src/messages/event-thresholds.ts';
 import { newRequestId, newTraceId, taskId } from '../../src/messages/ids.ts';
 import type { AssessmentTask } from '../../src/messages/task.ts';
 import { readManifest } from '../../src/model-store/manifest.ts';
 import { pullModel } from '../../src/model-store/pull.ts';
 import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';
-import { createAnalyser, type FrameAnalysis } from '../../src/vision/analyse.ts';
 import { markedCrops } from '../../src/vision/crop.ts';
 import { createDetector } from '../../src/vision/detector.ts';
 import { cropJpeg } from '../../tests/support/crop-jpeg.ts';
@@ -33,7 +34,13 @@ const MOMENTS = 2;
 if (!existsSync(VTEST)) throw new Error(`${VTEST} is not there: npm start fetches it`);
 const { spec } = await pullModel((await readManifest()).default);
 const detector = await createDetector(spec);
-const analyser = createAnalyser({ detector });
+const analyser = new PictureAnalyser({
+  detector,
+  cameraId: 'tokens',
+  run: 'run',
+  scene: null,
+  thresholds: thresholdsWith(),
+});
 const [key] = simulatedKeys(1, { qps: 10_000, rpm: 600_000 });
 if (key === undefined) throw new Error('no key');
 const simulator = await startProviderSimulator({ keys: [key] });
@@ -58,11 +65,10 @@ for (const [second, frame] of frames(VTEST, CLIP.width, CLIP.height, 1).slice(0,
     .raw()
     .toBuffer({ resolveWithObject: true });
   const pixels = new Uint8Array(data);
-  const analysis = await analyser.analyse({ data: pixels, width: WIDTH, height: HEIGHT }, second * 1_000, (work) =>
-    work(),
-  );
-  const regions = markedCrops(analysis, WIDTH, HEIGHT);
   const picture = { data: pixels, width: WIDTH, height: HEIGHT };
+  const { newest: analysis } = await analyser.analyse(picture, second * 1_000, false, (work) => work());
+  const { objects, groups } = analysis;
+  const regions = markedCrops({ objects, groups }, WIDTH, HEIGHT);
   const marked = await Promise.all(regions.map((region) => cropJpeg(picture, region)));
   const plain = await Promise.all(regions.map((region) => cropJpeg(picture, { ...region, marks: [] })));
   for (const [index, group] of analysis.groups.entries()) {

@@ -287,6 +287,8 @@ test(
       calmMs: 2_000,
       gapMs: [2_500, 4_000],
       kinds: SHORT,
+      // Other tests share the processors: `npm run chaos` holds the feed to its five seconds.
+      feedBackMs: 20_000,
       say: (line) => t.diagnostic(line),
     });
     const { ok, lost, doubled, silent, unknown, alerts, violations, recovery, folder, aggregated, faults } = result;

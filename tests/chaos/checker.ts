@@ -1,5 +1,5 @@
 /** Checks a chaos run against its record. Pure. */
-import type { Aggregate } from '../../src/messages/aggregate.ts';
+import { isAlert } from '../../src/messages/aggregate.ts';
 import type { GroupAssessment } from '../../src/messages/assessment.ts';
 import type { Answer, ChaosRecord } from './record.ts';
 import type { FaultKind } from './schedule.ts';
@@ -38,14 +38,22 @@ export interface Verdict {
   }[];
 }
 
-/** The feed must be back within this after a fault. */
-export const FEED_BACK_MS = 5_000;
+/** On a machine that does nothing else. */
+const FEED_BACK_MS = 5_000;
 const ALERTS_IN_REDIS = 100;
 /** Reasons with which the aggregator itself ends the wait for an answer, so that no result need exist. */
 const ENDED_WITHOUT_RESULT: ReadonlySet<string> = new Set(['superseded', 'late']);
 
-/** `graceMs`: frames emitted in this time before the end of the run may still be in flight. */
-export function judge(record: ChaosRecord, endedAt: number, graceMs: number): Verdict {
+/**
+ * `graceMs`: frames emitted in this time before the end of the run may still be in flight. `feedBackMs`: the feed must
+ * be back within this after a fault.
+ */
+export function judge(
+  record: ChaosRecord,
+  endedAt: number,
+  graceMs: number,
+  feedBackMs: number = FEED_BACK_MS,
+): Verdict {
   const frames = judgeFrames(record, endedAt, graceMs);
   const shed = new Set(record.shed);
   const silent = [...frames.silent];
@@ -54,7 +62,7 @@ export function judge(record: ChaosRecord, endedAt: number, graceMs: number): Ve
   const doubled = [...doubledRevisions(record), ...doubledAnswers(record)];
   const alerts = judgeAlerts(record, endedAt - graceMs);
   const recovery = recoveryOf(record);
-  const late = recovery.filter(({ ms }) => ms === null || ms > FEED_BACK_MS);
+  const late = recovery.filter(({ ms }) => ms === null || ms > feedBackMs);
   const { lost, unknown } = frames;
   const wrong = [lost, doubled, silent, unknown, alerts.differ, alerts.unseen, late, record.violations];
   return {
@@ -173,10 +181,6 @@ function recoveryOf({ faults, seen, aggregates }: ChaosRecord): Verdict['recover
       };
     });
 }
-
-/** A new verdict of high: not an earlier frame's, and not that of rules while the model may still answer. */
-const isAlert = ({ riskAssessment: { results } }: Aggregate): boolean =>
-  results.some(({ riskLevel, carried, reason }) => riskLevel === 'high' && carried !== true && reason !== 'pending');
 
 /** Every frame with an alert is in the history once, is in Redis, and was shown as an alert. */
 function judgeAlerts(

@@ -74,7 +74,7 @@ async function emit(
     const crop = crops[index % crops.length];
     if (crop === undefined || bus.state() !== 'connected') return false;
     return Promise.race([
-      images.put(id, crop).then(
+      images.put(id, crop, cameraIds[0] ?? 'chaos').then(
         () => true,
         () => false,
       ),

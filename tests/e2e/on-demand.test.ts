@@ -261,6 +261,8 @@ test('keys are added, limited, drained and removed while running; use is told by
   );
   assert.equal((await ask('PATCH', '/api/keys/first', { drain: false, qps_limit: 3 })).json.key.qps_limit, 3);
   assert.equal((await ask('PATCH', '/api/keys/first', { reset: true })).json.key.qps_limit, 10);
+  const scrape = async (): Promise<string> => (await fetch(new URL('/metrics', gantry.url))).text();
+  assert.match(await scrape(), /llm_tokens_total\{key="second",kind="prompt"\} [1-9]/);
   assert.equal((await ask('DELETE', '/api/keys/second')).status, 200);
   assert.equal((await ask('DELETE', '/api/keys/second')).status, 404);
   for (const [body, field] of [
@@ -305,8 +307,9 @@ test('keys are added, limited, drained and removed while running; use is told by
   assert.ok(first.calls >= 2 && first.promptTokens > 0);
   assert.ok(Math.abs(first.cost - (first.promptTokens * 2 + first.completionTokens * 4) / 1_000) < 1e-6);
   assert.equal((await ask('GET', '/api/usage?day=yesterday')).status, 400);
-  const metrics = await (await fetch(new URL('/metrics', gantry.url))).text();
-  assert.match(metrics, /llm_tokens_total\{key="second",kind="prompt"\} [1-9]/);
+  assert.ok(usage.byKey.find((row: any) => row.key === 'second').promptTokens > 0, 'the spending outlives the key');
+  const metrics = await scrape();
+  assert.doesNotMatch(metrics, /"second"/, 'its series end with it');
   assert.match(metrics, /llm_cost_total\{key="first"\} [0-9.]+/);
   const said = `${JSON.stringify(seen)}${metrics}`;
   for (const secret of [NEW_KEY, process.env['ON_DEMAND_KEY'] ?? '?']) {

@@ -113,17 +113,22 @@ test('each process starts the actors of its roles only, and says so', async () =
     '/imaging',
     '/inference',
     '/ingest',
+    '/monitor',
     '/on-demand',
     '/publisher',
+    '/release-reports',
     '/task-generator',
+    '/traffic-counts',
   ]);
   assert.deepEqual(await actors(judging), [
     '/aggregator',
     '/alert-clips',
     '/alert-images',
+    '/alert-index',
     '/alert-writer',
     '/caller',
     '/key-pool',
+    '/monitor',
     '/scheduler',
     '/webhooks',
   ]);

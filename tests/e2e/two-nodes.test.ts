@@ -8,9 +8,14 @@ import { SCHEDULER } from '../../src/actors/scheduler/scheduler.types.ts';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
+import { JetStreamImages } from '../../src/infra/nats/image-store.ts';
+import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
+import { AssessmentResult } from '../../src/messages/assessment.ts';
+import { streams, subjects } from '../../src/messages/subjects.ts';
 import { ensureRedisServer } from '../../src/provision/redis-packages.ts';
 import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import type { ProviderSimulator } from '../../src/simulator/simulator.types.ts';
+import { plainTask } from '../support/assessment-task.ts';
 import { startTestGantry, type TestGantry } from '../support/gantry.ts';
 import { memoryLog } from '../support/log.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -21,6 +26,12 @@ const available = (await ensureRedisServer()).binary !== null;
 const GUARD_MS = 250;
 const QPS = 4;
 const PICTURES = 20;
+/** Questions at once: more than one node takes. */
+const QUESTIONS = 8;
+/** A release's model. */
+const NEXT_MODEL = 'sim-next';
+/** The requirement: a way back holds on all nodes within this time. */
+const ROLLBACK_MS = 1_000;
 
 describe(
   'two whole nodes on one NATS and one Redis',
@@ -50,7 +61,11 @@ describe(
       for (const { name, key } of keys) process.env[`TWO_NODES_${name.toUpperCase()}`] = key;
       // Without it no key that was added on one node is taken by the other.
       process.env['GANTRY_KEYS_SECRET'] = 'a secret of the two nodes';
-      provider = await startProviderSimulator({ keys, latency: { medianMs: 60, p95Ms: 200 } });
+      provider = await startProviderSimulator({
+        keys,
+        latency: { medianMs: 60, p95Ms: 200 },
+        otherModels: [NEXT_MODEL],
+      });
       await keyFile(['one', 'two']);
       [a, b] = [await startNode('a'), await startNode('b')];
     });
@@ -139,6 +154,59 @@ describe(
         );
         assert.ok(usage.complete && usage.cost > 0);
       }
+    });
+
+    it('the other node judges by a release of this one, and its rollback holds there within a second', async (t) => {
+      const bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
+      t.after(() => bus.close());
+      const images = new JetStreamImages(bus);
+      const jpeg = await sharp(png).jpeg().toBuffer();
+      const callsOfB = async (): Promise<number> =>
+        (await b.request('GET', '/api/scheduler/stats')).json.data.total_calls;
+      const ask = async (): Promise<readonly AssessmentResult[]> => {
+        const tasks = Array.from({ length: QUESTIONS }, () => plainTask({ cameraId: 'street' }));
+        await Promise.all(
+          tasks.map(async (task) => {
+            await images.put(task.group.cropId!, jpeg, task.cameraId);
+            await bus.publish(subjects.task(task.priority, task.cameraId), task, task, task.taskId);
+          }),
+        );
+        const ids = new Set(tasks.map(({ taskId }) => taskId));
+        const stored = { stream: streams.results, parser: AssessmentResult, from: { seq: 1 }, limit: 1_000 } as const;
+        return until(
+          'all are judged',
+          async () => {
+            const ours = (await bus.read(stored)).map(({ body }) => body).filter(({ taskId }) => ids.has(taskId));
+            return ours.length === QUESTIONS ? ours : null;
+          },
+          20_000,
+        );
+      };
+      /** The marks on all results, and the models called, of as many questions as it takes for B to judge some. */
+      const ways = async (): Promise<{ readonly marks: readonly unknown[]; readonly models: readonly string[] }> => {
+        const [earlierCalls, earlierOfB] = [provider.calls().length, await callsOfB()];
+        const judgedNow: AssessmentResult[] = [];
+        for (let round = 0; round < 5 && (await callsOfB()) === earlierOfB; round++) judgedNow.push(...(await ask()));
+        assert.ok((await callsOfB()) > earlierOfB, 'the other node judged some');
+        const marks = judgedNow.map(({ results: [result] }) => JSON.stringify(result?.release ?? null));
+        const calls = provider.calls().slice(earlierCalls);
+        return {
+          marks: [...new Set(marks)].map((mark) => JSON.parse(mark)),
+          models: [...new Set(calls.map(({ model }) => model))],
+        };
+      };
+      const stateAtB = async (): Promise<string | undefined> =>
+        (await b.request('GET', '/api/releases/next')).json.release?.state;
+
+      const order = { releaseId: 'next', changes: { model: NEXT_MODEL }, mode: 'share', by: 'group', percent: 100 };
+      const started = await a.request('POST', '/api/releases', order);
+      assert.equal(started.status, 201, JSON.stringify(started.json));
+      await until('the other node has it', async () => (await stateAtB()) === 'running');
+      assert.deepEqual(await ways(), { marks: [{ releaseId: 'next', way: 'candidate' }], models: [NEXT_MODEL] });
+
+      assert.equal((await a.request('POST', '/api/releases/next/rollback')).status, 200);
+      await until('rolled back there too', async () => (await stateAtB()) === 'rolled-back', ROLLBACK_MS);
+      assert.deepEqual(await ways(), { marks: [null], models: [provider.model] });
     });
 
     it('a key that is added, re-limited, drained, disabled and removed on one node is so on the other', async () => {

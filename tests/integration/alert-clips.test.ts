@@ -48,6 +48,7 @@ async function startClips(t: TestContext, clipOf: (message: IngestMessage & { ty
         follow: () => undefined,
         analysed: () => undefined,
         unfollow: () => undefined,
+        spare: () => true,
         cut: () => [],
         burst: () => ({ sent: 0, missed: { gone: 0, undecodable: 0, overBudget: 0 } }),
         clip: (message) => {
@@ -71,6 +72,7 @@ async function startClips(t: TestContext, clipOf: (message: IngestMessage & { ty
         status: () => undefined,
         frame: () => undefined,
         fault: () => undefined,
+        releases: () => undefined,
         shed: () => undefined,
       },
     }),

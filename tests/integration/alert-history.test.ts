@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { alertIndexActor } from '../../src/actors/alert-index.ts';
 import { AlertHistory, type HistoryQuery } from '../../src/infra/alert-history.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { subjects } from '../../src/messages/subjects.ts';
+import { child, supervisor } from '../../src/runtime/supervision.ts';
+import { startSystem } from '../../src/runtime/system.ts';
 import { startBus } from '../support/aggregator.ts';
-import { aggregate } from '../support/http-samples.ts';
+import { aggregate, incidentOf } from '../support/http-samples.ts';
+import { memoryLog } from '../support/log.ts';
+import { until } from '../support/until.ts';
 
 let world: Awaited<ReturnType<typeof startBus>>;
 let history: AlertHistory;
@@ -99,4 +104,25 @@ test('the newest of a camera come newest first, however many other cameras have 
   assert.equal((await history.recent(500)).length, 499, 'a revision is no alert of its own');
   assert.equal((await pages({ limit: 100, cameraId: 'other-3' })).flat().length, 100);
   assert.equal(new Set((await pages({ limit: 90 })).flat()).size, 5 + 2 + 4 + 3 + 700);
+});
+
+test('an alert is found by its id and by those of its own incidents, as its newest revision', async (t) => {
+  const system = await startSystem(
+    supervisor('root', [child('alert-index', alertIndexActor, () => ({ bus: world.bus }))]),
+    { log: memoryLog(), onEscalation: (error) => assert.fail(error.message) },
+  );
+  t.after(() => system.stop());
+  const first = at('river', 0);
+  const { requestId } = first;
+  const [own, other] = [incidentOf(requestId, 'river-1'), incidentOf(at('river', -5_000).requestId, 'river-0')];
+  await store({ ...first, incidents: [own, other] });
+  const found = async (name: string, revision: number): Promise<boolean> =>
+    (await history.find(name))?.revision === revision;
+  await until('the alert is found', () => found('river-1', 0));
+  assert.ok(await found(requestId, 0));
+  assert.equal(await history.find('river-0'), null, 'another alert is about that one');
+  assert.equal(await history.find('nobody'), null);
+  await store(at('river', 1_000), { ...first, revision: 1, incidents: [own] });
+  await until('its revision is found', () => found(requestId, 1));
+  assert.ok(await found('river-1', 1));
 });

@@ -53,8 +53,8 @@ test('the pictures of an alert are there after the originals are gone, each in 5
   const small = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#888' } })
     .jpeg()
     .toBuffer();
-  await images.put(frameId, await noise(960, 540));
-  await images.put(cropId, small);
+  await images.put(frameId, await noise(960, 540), 'north');
+  await images.put(cropId, small, 'north');
   await alert(frame);
   await alert({ ...frame, revision: 1 });
   await alert(other);

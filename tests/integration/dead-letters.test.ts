@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { deadLetterNotices } from '../../src/app/dead-letter-port.ts';
 import { again, momentOf } from '../../src/cli/replay.ts';
@@ -12,12 +10,12 @@ import { DeadLetterBox } from '../../src/infra/nats/dead-letter-box.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { newRequestId } from '../../src/messages/ids.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
+import { gantryWith, type Ran } from '../support/gantry-here.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection } from '../support/samples.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'cli.ts');
 const log = memoryLog();
 let folder: string;
 let server: EmbeddedService;
@@ -39,17 +37,8 @@ const publish = (frame: Detection) => bus.publish(subjects.detection(frame.camer
 const take = async (): Promise<readonly Delivery<Detection>[]> =>
   (await bus.pull({ stream: streams.detections, durable: consumers.taskGenerator, parser: Detection })).fetch(10, 500);
 const some = <T>(list: readonly T[]): readonly T[] | null => (list.length > 0 ? list : null);
-const gantry = (...args: string[]): Promise<{ code: number | null; out: string; err: string }> =>
-  new Promise((resolve) => {
-    const child = spawn(process.execPath, [MAIN, ...args], {
-      env: { PATH: process.env['PATH'] ?? '', GANTRY_DATA_DIR: folder, NATS_URL: server.url },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const texts = { out: '', err: '' };
-    child.stdout.on('data', (data) => (texts.out += String(data)));
-    child.stderr.on('data', (data) => (texts.err += String(data)));
-    child.on('close', (code) => resolve({ code, ...texts }));
-  });
+const gantry = (...args: string[]): Promise<Ran> =>
+  gantryWith({ GANTRY_DATA_DIR: folder, NATS_URL: server.url }, ...args);
 
 test('without dead letters health has nothing to say', async () => {
   assert.deepEqual(await deadLetterNotices(box, Date.now(), log), []);
@@ -172,7 +161,7 @@ test('bad calls of the commands say what is wrong', async () => {
   for (const [args, why] of [
     [['dlq'], /list, show or replay/],
     [['dlq', 'show', 'x'], /"x" is not the id/],
-    [['dlq', 'replay'], /not understood/],
+    [['dlq', 'replay'], /name the ids of dead letters, or --all/],
     [['replay'], /--since is needed/],
     [['replay', '--since', 'yesterday'], /neither a time nor a duration/],
     [['replay', '--since', '1h', '--camera', 'a b'], /not the id of a camera/],

@@ -138,10 +138,11 @@ test('images are stored once and read by their id; one too large or unknown is t
   const images = new JetStreamImages(bus);
   const { requestId } = detection(0);
   const jpeg = new Uint8Array([0xff, 0xd8, 1, 2, 3]);
-  await images.put(`${requestId}.g1`, jpeg);
+  await images.put(`${requestId}.g1`, jpeg, 'north');
   assert.deepEqual(new Uint8Array((await images.get(`${requestId}.g1`)) ?? []), jpeg);
+  assert.equal((await images.findStored(`${requestId}.g1`))?.cameraId, 'north');
   assert.equal(await images.get(`${requestId}.g2`), null);
-  await assert.rejects(images.put(`${requestId}.frame`, new Uint8Array(950_000)), { code: 'IMAGE_TOO_LARGE' });
+  await assert.rejects(images.put(`${requestId}.frame`, new Uint8Array(950_000), 'north'), { code: 'IMAGE_TOO_LARGE' });
 });
 
 test('images that are not stored are asked for, and reach their readers when they are stored', async (t) => {
@@ -152,7 +153,7 @@ test('images that are not stored are asked for, and reach their readers when the
   const wanted: (readonly string[])[] = [];
   const unsubscribe = bus.subscribe(subjects.picturesWanted, PicturesWanted, ({ imageIds }) => {
     wanted.push(imageIds);
-    for (const id of imageIds.slice(0, wanted.length)) void images.put(id, made);
+    for (const id of imageIds.slice(0, wanted.length)) void images.put(id, made, 'north');
   });
   t.after(unsubscribe);
   const [first, second] = images.getAll(ids);

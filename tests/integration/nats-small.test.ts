@@ -14,6 +14,8 @@ import { memoryLog } from '../support/log.ts';
 import { ownNats } from '../support/own-servers.ts';
 
 const MB = 1024 ** 2;
+/** Buckets beside the streams. */
+const BUCKETS_MB = 35;
 const sizes = async (url: string): Promise<Map<string, number>> => {
   const nc = await connect(natsOptions(url));
   try {
@@ -33,15 +35,15 @@ describe('a small JetStream', () => {
     const bus = await NatsBus.open({ url, startTimeoutMs: 5_000, log });
     t.after(() => bus.close());
     const found = await sizes(url);
-    assert.equal(found.size, 13, 'all streams and buckets are there');
+    assert.equal(found.size, 23, 'all streams and buckets are there');
     assert.ok(total(found) <= 1024 * MB && total(found) > 700 * MB, `${total(found) / MB} MB`);
-    // Each has 4 MB, and its share of the rest.
-    const share = (name: string, fullMb: number): number => ((found.get(name) ?? 0) / MB - 4) / (fullMb - 4);
+    // Each has 3 MB, and its share of the rest.
+    const share = (name: string, fullMb: number): number => ((found.get(name) ?? 0) / MB - 3) / (fullMb - 3);
     assert.ok(share(streams.alerts, 256) > 0.1, `${share(streams.alerts, 256)} of the alerts`);
     assert.ok(Math.abs(share(IMAGE_STREAM, 1024) / share(streams.alerts, 256) - 1) < 0.01, 'in proportion');
     assert.match(
       bus.notice() ?? '',
-      /room for \d+ MB of streams instead of 5312.*GANTRY_STREAMS_MB.*messages of 65536 bytes/u,
+      /room for \d+ MB of streams instead of 5632.*GANTRY_STREAMS_MB.*messages of 65536 bytes/u,
     );
     assert.ok(log.lines.some(({ message }) => /room for \d+ MB/u.test(message)));
     await new JetStreamLocks(bus).write('lock', 'me', null);
@@ -52,20 +54,20 @@ describe('a small JetStream', () => {
     assert.ok(picture.byteLength > 300_000);
     const images = new JetStreamImages(bus);
     const id = `${crypto.randomUUID()}.frame` as const;
-    await assert.rejects(images.put(id, picture), { code: 'IMAGE_TOO_LARGE' });
-    assert.equal(await putPicture(images, id, picture, shrinkJpeg), true);
+    await assert.rejects(images.put(id, picture, 'north'), { code: 'IMAGE_TOO_LARGE' });
+    assert.equal(await putPicture(images, { id, jpeg: picture, cameraId: 'north' }, shrinkJpeg), true);
     const kept = await images.get(id);
-    assert.ok(kept !== null && kept.byteLength <= 65_536 && (await sharp(kept).metadata()).width > 100);
+    assert.ok(kept !== null && kept.byteLength <= 65_568 && (await sharp(kept).metadata()).width > 100);
   });
 
   it('gets what is asked for, and existing streams of another size are changed', async (t) => {
     const server = await ownNats(t, '');
     const url = `nats://127.0.0.1:${server.port}`;
     for (const [streamsMb, most] of [
-      [STREAMS_MB, STREAMS_MB + 1],
-      [200, 201],
-      [64, 65],
-      [1_000, 1_001],
+      [STREAMS_MB, STREAMS_MB + BUCKETS_MB],
+      [200, 200 + BUCKETS_MB],
+      [64, 64 + BUCKETS_MB],
+      [1_000, 1_000 + BUCKETS_MB],
     ] as const) {
       const bus = await NatsBus.open({ url, startTimeoutMs: 5_000, streamsMb, log: memoryLog() });
       assert.equal(bus.notice(), null);

@@ -19,7 +19,8 @@ import { ANSWER_CASES, type AnswerCase } from '../../src/simulator/answers.ts';
 import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';
 import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import type { ProviderSimulator } from '../../src/simulator/simulator.types.ts';
-import { makeTask, plainTask } from '../support/assessment-task.ts';
+import { DANGER } from '../support/assess-world.ts';
+import { plainTask } from '../support/assessment-task.ts';
 import { FakeImages, FakeTaskBus } from '../support/fake-bus.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 import { memoryLog } from '../support/log.ts';
@@ -141,12 +142,8 @@ describe('what models say, through provider, client, key pool and scheduler', ()
 
   it('a level that what was measured disputes is marked, whatever a picture talked the model into', async (t) => {
     t.after(sim.setBehaviour({ kind: 'says', answer: 'plain-none' }));
-    const danger = makeTask([
-      { class: 'person', at: [100, 100, 30, 80], velocity: [0, 0] },
-      { class: 'car', at: [140, 100, 90, 60], velocity: [-400, 0] },
-    ]);
-    const { results, source } = await answerTo(danger);
-    assert.deepEqual({ source, riskLevel: results[0]?.riskLevel }, { source: 'vlm', riskLevel: 'medium' });
+    const { results, source } = await answerTo(DANGER());
+    assert.deepEqual({ source, riskLevel: results[0]?.riskLevel }, { source: 'vlm', riskLevel: 'high' });
     assert.deepEqual(
       { measured: results[0]?.disputed?.measured, model: results[0]?.disputed?.model },
       { measured: 'high', model: 'none' },

@@ -165,7 +165,7 @@ describe('a call to the model', () => {
         const { 'content-length': length, traceparent, ...headers } = request.headers;
         assert.equal(Number(length), Buffer.byteLength(text));
         for (const own of ['host', 'connection']) delete headers[own];
-        assert.match(String(traceparent), new RegExp(`^00-${task.traceId}-[0-9a-f]{16}-01$`));
+        assert.match(String(traceparent), new RegExp(`^00-${task.traceId}-[0-9a-f]{16}-00$`));
         seen.push({ url: request.url, headers, model: JSON.parse(text).model });
         response.writeHead(200, { 'content-type': 'application/json' }).end('{"choices": []}');
       });

@@ -46,7 +46,7 @@ after(async () => {
 async function started(alertHooks: readonly string[], over: Partial<WebhooksInit> = {}) {
   const log = memoryLog();
   const init: WebhooksInit = {
-    ...webhooksInit({ hookSecret: SECRET, alertHooks }, bus, new Egress([]), new JetStreamOnDemand(bus)),
+    ...webhooksInit({ hookSecret: SECRET, alertHooks }, bus, new Egress([]), new JetStreamOnDemand(bus), () => []),
     backoffMs: [50, 50, 50, 50],
     ...over,
   };

@@ -4,7 +4,8 @@ import { after, before, describe, it } from 'node:test';
 import type { LocatedModel } from '../../src/messages/model.ts';
 import { readManifest } from '../../src/model-store/manifest.ts';
 import { pullModel } from '../../src/model-store/pull.ts';
-import { createAnalyser } from '../../src/vision/analyse.ts';
+import { PictureAnalyser } from '../../src/actors/camera/picture-analyser.ts';
+import { thresholdsWith } from '../../src/messages/event-thresholds.ts';
 import { createDetector } from '../../src/vision/detector.ts';
 import { iou } from '../../src/vision/geometry.ts';
 import type { Detector, NativeGuard } from '../../src/vision/vision.types.ts';
@@ -13,6 +14,8 @@ import { TEST_DATA, VTEST, absent, frames, picture } from '../support/vision-fra
 const BUS_PICTURE = join(TEST_DATA, 'footage', 'pexels_double_decker_bus.jpg');
 const STREET = join(TEST_DATA, 'footage', 'street-640x352.mp4');
 const native: NativeGuard = (work) => work();
+const analyserOf = (detector: Detector): PictureAnalyser =>
+  new PictureAnalyser({ detector, cameraId: 'cam', run: 'run', scene: null, thresholds: thresholdsWith() });
 
 describe('the default detector, fetched and converted on this machine', () => {
   let spec: LocatedModel;
@@ -68,14 +71,14 @@ describe('the default detector, fetched and converted on this machine', () => {
     'counts people and parked cars on a street as they were counted before',
     { skip: absent(VTEST), timeout: 120_000 },
     async () => {
-      const analyser = createAnalyser({ detector });
+      const analyser = analyserOf(detector);
       const sampled = frames(VTEST, 768, 576, 4);
       assert.equal(sampled.length, 20);
       let people = 0;
       let cars = 0;
       let groups = 0;
       for (const [i, frame] of sampled.entries()) {
-        const analysis = await analyser.analyse(frame, i * 4000, native);
+        const analysis = (await analyser.analyse(frame, i * 4000, false, native)).newest;
         people += analysis.objects.filter((one) => one.class === 'person').length;
         cars += analysis.objects.filter((one) => one.class === 'car').length;
         groups += analysis.groups.length;
@@ -90,11 +93,11 @@ describe('the default detector, fetched and converted on this machine', () => {
     'the parked pair of the demo clip stands still until people pass',
     { skip: absent(VTEST), timeout: 120_000 },
     async () => {
-      const analyser = createAnalyser({ detector });
+      const analyser = analyserOf(detector);
       let longest = 0;
       let people = 0;
       for (const [i, frame] of frames(VTEST, 768, 576, 1.8).entries()) {
-        const { objects, groups } = await analyser.analyse(frame, i * 1_800, native);
+        const { objects, groups } = (await analyser.analyse(frame, i * 1_800, false, native)).newest;
         for (const { unchangedSince, memberIndices } of groups) {
           if (unchangedSince === undefined) continue;
           const classes = memberIndices.map((index) => objects[index]!.class);
@@ -110,11 +113,11 @@ describe('the default detector, fetched and converted on this machine', () => {
   );
 
   it('follows cars on a street from frame to frame', { skip: absent(STREET), timeout: 120_000 }, async () => {
-    const analyser = createAnalyser({ detector });
+    const analyser = analyserOf(detector);
     const lengths = new Map<number, number>();
     let cars = 0;
     for (const [i, frame] of frames(STREET, 640, 352, 1).entries()) {
-      for (const { trackId, class: name } of (await analyser.analyse(frame, i * 1000, native)).objects) {
+      for (const { trackId, class: name } of (await analyser.analyse(frame, i * 1000, false, native)).newest.objects) {
         lengths.set(trackId, (lengths.get(trackId) ?? 0) + 1);
         if (name === 'car') cars++;
       }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Random } from '../support/random.ts';
 import { World } from './world.ts';
 
-const SEEDS = Number(process.env['GANTRY_SIM_SEEDS'] ?? 10_000);
+const SEEDS = Number(process.env['GANTRY_SIM_SEEDS'] ?? 2_000);
 const ONLY = process.env['GANTRY_SIM_SEED'];
 
 /** One random run of a random system; returns the promises that it broke. */

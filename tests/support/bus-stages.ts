@@ -30,6 +30,7 @@ import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { DEFAULT_FRESHNESS } from '../../src/tasks/freshness.ts';
 import { rulesSay } from './aggregation.ts';
+import { EVERYTHING } from './feed-socket.ts';
 import { FakeWorld } from './http-fakes.ts';
 import { memoryLog } from './log.ts';
 
@@ -70,6 +71,7 @@ export async function startStages(bus: NatsBus) {
         cache: null,
         freshness: { ...DEFAULT_FRESHNESS, freshnessMs: 200 },
         assessByRules: rulesSay('none'),
+        describeIncident: ({ kind }) => kind,
         onAlert: () => Promise.resolve(),
         onPublished: () => undefined,
       }),
@@ -106,12 +108,15 @@ export async function startStages(bus: NatsBus) {
       open: nobody,
       secret: null,
       alertHooks: [],
+      monitoringHooks: () => [],
+      openTo: () => nobody,
       onHook: () => Promise.resolve(),
     })),
     child('on-demand', onDemandActor, () => ({ bus, images, store, validityMs: 30_000 })),
   ]);
   const system = await startSystem(tree, { log, onEscalation: (error) => assert.fail(error.message) });
   const feed = new LiveFeed({
+    scope: EVERYTHING,
     cameras: new FakeWorld().add('a').ports().cameras,
     clock: systemClock,
     log,

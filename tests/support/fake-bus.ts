@@ -10,6 +10,7 @@ import type {
   Stored,
   StoredMessage,
   Trace,
+  StoredImage,
 } from '../../src/infra/bus.ts';
 import { InfraError } from '../../src/infra/infra-error.ts';
 import type { AssessmentResult } from '../../src/messages/assessment.ts';
@@ -91,7 +92,9 @@ export class FakeTaskBus implements Bus {
   publish(subject: string, body: object | string, trace: Trace, id: string): Promise<Stored> {
     if (this.down) return Promise.reject(new InfraError('BUS_DOWN', 'away'));
     if (this.refusing) return Promise.reject(new InfraError('BUS_REFUSED', 'refused'));
-    if (!this.published.some((one) => one.id === id))
+    // Beside the results: texts of prompts.
+    const isResult = !subject.startsWith(subjects.promptText(''));
+    if (isResult && !this.published.some((one) => one.id === id))
       this.published.push({ subject, body: body as AssessmentResult, trace, id });
     return Promise.resolve(this.streams.publish(subject, body, id));
   }
@@ -243,6 +246,11 @@ export class FakeImages implements ImageStore {
 
   getAll(ids: readonly string[]): readonly Promise<Uint8Array | null>[] {
     return ids.map((id) => this.find(id));
+  }
+
+  async findStored(id: string): Promise<StoredImage | null> {
+    const jpeg = await this.find(id);
+    return jpeg === null ? null : { jpeg, cameraId: null };
   }
 
   find(id: string): Promise<Uint8Array | null> {

@@ -2,7 +2,7 @@ import type { FollowOptions, Parser, ReadOptions, Stored, StoredMessage } from '
 import { streams, subjects } from '../../src/messages/subjects.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 
-const SUBJECTS: Readonly<Record<string, string>> = {
+const SUBJECTS: Readonly<Record<string, string | readonly string[]>> = {
   [streams.detections]: subjects.detections,
   [streams.tasks]: subjects.tasks,
   [streams.questions]: subjects.questions,
@@ -11,8 +11,13 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   [streams.aggregates]: subjects.aggregates,
   [streams.alerts]: subjects.alerts,
   [streams.alertImages]: subjects.alertImages,
+  [streams.alertIndex]: subjects.alertPlaces,
   [streams.alertClips]: subjects.alertClips,
+  [streams.alertDesk]: [subjects.alertHandlings, subjects.alertShelves, subjects.promptTexts],
+  [streams.counts]: subjects.allCounts,
   [streams.deadLetters]: subjects.deadLetters,
+  [streams.audit]: subjects.audits,
+  [streams.releaseOutcomes]: subjects.releaseOutcomes,
 };
 
 type Message = StoredMessage<unknown>;
@@ -35,7 +40,8 @@ export class FakeStreams {
   }
 
   publish(subject: string, body: unknown, id: string): Stored {
-    const [name] = Object.entries(SUBJECTS).find(([, pattern]) => matches(pattern, subject)) ?? [];
+    const [name] =
+      Object.entries(SUBJECTS).find(([, patterns]) => [patterns].flat().some((each) => matches(each, subject))) ?? [];
     if (name === undefined) throw new Error(`no stream takes ${subject}`);
     const stream = this.#stream(name);
     const known = stream.ids.get(id);
@@ -93,6 +99,12 @@ export class FakeStreams {
     const epoch = this.#stream(stream).epoch + 1;
     this.#streams.set(stream, { messages: [], ids: new Map(), epoch });
     for (const tell of this.#resets.get(stream) ?? []) tell(`the stream ${stream} was made anew`);
+  }
+
+  /** The stream removes its messages before this sequence, as it does at its bounds. */
+  dropBefore(name: string, seq: number): void {
+    const stream = this.#stream(name);
+    stream.messages = stream.messages.filter((each) => each.seq >= seq);
   }
 
   #stream(name: string): FakeStream {

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import type { LiveFeedOptions } from '../../src/http/live-feed.ts';
 import type { FeedSocket } from '../../src/http/feed/viewer.ts';
+
+/** The scope of a test that is not about scopes. */
+export const EVERYTHING: LiveFeedOptions['scope'] = { sees: () => true, onChange: () => () => undefined };
 
 interface Sent {
   readonly type: string;

@@ -1,4 +1,7 @@
-/** Gantry in a process of its own, whose event loop and memory a fuzz test watches. Argument: its data folder. */
+/**
+ * Gantry in a process of its own, whose event loop and memory a fuzz test watches. Arguments: its data folder, its
+ * access token.
+ */
 import { Secret } from '../../src/keys/secret.ts';
 import { startTestGantry } from './gantry.ts';
 import { watchLoopDelay } from './loop-delay.ts';
@@ -11,10 +14,16 @@ export interface FuzzedFigures {
   readonly memory: number;
 }
 
-const [dataDir] = process.argv.slice(2);
-if (dataDir === undefined || process.send === undefined) throw new Error('to be forked, with a data folder');
+const [dataDir, token] = process.argv.slice(2);
+if (dataDir === undefined || token === undefined || process.send === undefined)
+  throw new Error('to be forked, with a data folder and a token');
 
-const gantry = await startTestGantry(dataDir, { redisUrl: 'off', hookSecret: new Secret('a-secret-of-this-test') });
+const gantry = await startTestGantry(dataDir, {
+  redisUrl: 'off',
+  hookSecret: new Secret('a-secret-of-this-test'),
+  // A request that makes a user would shut out all others without it.
+  token,
+});
 let endWatch = watchLoopDelay();
 process.on('message', () => {
   const heldUpMs = endWatch();

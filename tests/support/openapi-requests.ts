@@ -11,8 +11,10 @@ interface Schema {
   readonly anyOf?: readonly Schema[];
   readonly oneOf?: readonly Schema[];
   readonly items?: Schema;
+  readonly prefixItems?: readonly Schema[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
+  readonly minItems?: number;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly maxLength?: number;
@@ -292,7 +294,8 @@ export class RequestMaker {
       case 'boolean':
         return random.chance(0.5);
       case 'array':
-        return Array.from({ length: random.below(4) }, () => this.#value(schema.items ?? {}));
+        if (schema.prefixItems !== undefined) return schema.prefixItems.map((each) => this.#value(each));
+        return Array.from({ length: (schema.minItems ?? 0) + random.below(4) }, () => this.#value(schema.items ?? {}));
       case 'object':
         return this.#object(schema);
       default:

@@ -41,7 +41,11 @@ export async function ownNats(t: Pick<TestContext, 'after'>, config: string, hos
 }
 
 /** Null, and the test skipped, where no real Redis can be had. `config` beside address and folder. */
-export async function ownRedis(t: TestContext, config: string, tls = ''): Promise<OwnServer | null> {
+export async function ownRedis(
+  t: Pick<TestContext, 'after' | 'skip'>,
+  config: string,
+  tls = '',
+): Promise<OwnServer | null> {
   const { binary, ...rest } = await ensureRedisServer({});
   if (binary === null) {
     t.skip(`no real Redis: ${'reason' in rest ? String(rest.reason) : ''}`);

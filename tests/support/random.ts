@@ -14,6 +14,11 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
+  /** In [`from`, `to`). */
+  between(from: number, to: number): number {
+    return from + this.next() * (to - from);
+  }
+
   /** Whole, from 0 to `limit` - 1; 0 for a limit of 0. */
   below(limit: number): number {
     return Math.floor(this.next() * limit);

@@ -45,6 +45,7 @@ export function detection(groups: number | PublishedGroup[], over: Partial<Detec
     traceId: 'a'.repeat(32),
     frameNumber: 1,
     detectedObjects: [car(0), car(1)],
+    incidents: [],
     trafficGroups: typeof groups === 'number' ? Array.from({ length: groups }, (_, i) => group(i + 1)) : groups,
     imageWidth: 1280,
     imageHeight: 720,

@@ -125,6 +125,15 @@ describe('the aggregator in its thread', () => {
     assert.ok(await shows('end_to_end_latency_seconds_count 2'), 'the first publication of each frame');
     assert.match(await metrics.render(), /^redis_push_seconds_count [234]$/mu);
     assert.ok(await shows('lock_wait_seconds_count 1'));
+    assert.ok((await shows('verdicts_total 2')) && (await shows('verdicts_late_total 0')));
+    const alerts = async () => (await metrics.totals('risk_alerts_total', { by: 'risk_level' })).get('high') ?? 0;
+    await until('the alert is counted', async () => (await alerts()) === 1, 5_000);
+    assert.match(await metrics.render('openmetrics'), /^verdict_age_seconds_bucket.* # \{trace_id="[0-9a-f]{32}"\} /mu);
+    const by = async (name: 'nats_messages_sent_total' | 'stage_cpu_seconds_total', label: string, value: string) =>
+      (await metrics.totals(name, { by: label })).get(value) ?? 0;
+    const aggregates = () => by('nats_messages_sent_total', 'topic', 'aggregates');
+    await until('the messages are counted', async () => (await aggregates()) >= 2, 5_000);
+    assert.ok((await by('stage_cpu_seconds_total', 'stage', 'aggregator')) > 0);
     assert.ok(await shows('queue_depth{queue="cache"} 0'));
     assert.deepEqual(aggregatorView(system.snapshot()), { leading: true, failedWrites: 0 });
     await until('the tree shows it', () => aggregatorIn(system).detail['published'] === 2, 5_000);

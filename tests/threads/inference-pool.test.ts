@@ -55,6 +55,18 @@ describe('detectors that cameras share', () => {
     assert.match(report, /"pictures":3,"failed":1/u);
   });
 
+  it('are of the model that a release names, beside the model of the pool, in one thread', async (t) => {
+    const system = await world(t, () => new InferencePool(settings));
+    const named = { ...model, name: 'candidate', path: `${path}.candidate` };
+    writeFileSync(named.path, brightnessAsCar());
+    const [own, other] = [await sharedDetector(system), await sharedDetector(system, named)];
+    assert.deepEqual([own.modelType, other.modelType], ['brightness', 'candidate']);
+    assert.deepEqual(await other.detect(grey(250), native), await own.detect(grey(250), native));
+    const absent = { ...named, path: `${path}.absent` };
+    await assert.rejects(sharedDetector(system, absent), { code: 'MODEL_UNREADABLE' });
+    assert.equal((await own.detect(grey(250), native)).length, 1, 'the others go on');
+  });
+
   it('serve cameras in turn, however often each asks', async (t) => {
     const system = await world(t, () => new InferencePool(settings));
     const cameras = await Promise.all([0, 1, 2].map(() => sharedDetector(system)));

@@ -191,6 +191,8 @@ for (const kind of ['thread', 'process'] as const) {
     test('it is told of the end of whom it watches', async () => {
       const [watcher, other] = [await guest(), await guest({ restart: 'temporary' })];
       const told = watcher.ref.ask({ type: 'watch', path: other.path }, T);
+      // Answered after the one before it: it watches by now.
+      await watcher.ref.ask({ type: 'ask-peer', n: 1 }, T);
       other.ref.tell({ type: 'leave' });
       assert.equal(await told, `${other.path} exited`);
       assert.equal(await watcher.ref.ask({ type: 'watch', path: '/nobody' }, T), '/nobody absent');

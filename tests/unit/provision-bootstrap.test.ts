@@ -63,16 +63,16 @@ test('gantry without a command, or with one it does not have, prints its command
     const { code, stdout, stderr } = await runProgram(process.execPath, [GANTRY, ...args], { timeoutMs: 20_000 });
     assert.equal(code, 2);
     assert.equal(stdout, '');
-    assert.match(stderr, /usage: npm run gantry -- COMMAND[\s\S]*models[\s\S]*check-e2e/);
-    if (args[0] !== undefined) assert.match(stderr, new RegExp(`no command "${args[0]}"`));
+    assert.match(stderr, /usage: gantry COMMAND[\s\S]*models[\s\S]*check-e2e/);
+    if (args[0] !== undefined) assert.match(stderr, new RegExp(`^gantry: Unknown argument: ${args[0]}`, 'm'));
   }
   const help = await runProgram(process.execPath, [GANTRY, '--help'], { timeoutMs: 20_000 });
   assert.equal(help.code, 0);
-  assert.match(help.stdout, /usage: npm run gantry -- COMMAND/);
+  assert.match(help.stdout, /usage: gantry COMMAND/);
 });
 
 test('arguments reach the command, and its exit status comes back', async () => {
   const { code, stderr } = await runProgram(process.execPath, [GANTRY, 'models', 'nonsense'], { timeoutMs: 20_000 });
   assert.equal(code, 2);
-  assert.match(stderr, /usage: npm run gantry -- models list/);
+  assert.match(stderr, /usage: gantry models COMMAND/);
 });

@@ -15,19 +15,40 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Beside the runtime's actors, everyone may use its clock, its log interface, its helpers for errors and for child
   // processes.
   vision: ['messages'],
+  // From detections to incidents, without clocks and without I/O.
+  scene: ['messages'],
+  tracking: ['messages', 'vision', 'scene'],
+  events: ['messages', 'scene', 'tracking'],
+  counting: ['messages', 'scene', 'tracking'],
+  watch: ['messages', 'vision', 'scene', 'tracking', 'events', 'counting'],
+  // A scene tried on recorded frames, in threads of its own.
+  'dry-run': ['messages', 'vision', 'watch'],
   llm: ['messages', 'runtime', 'keys'],
   keys: ['messages', 'runtime', 'servers'],
   'key-admin': ['messages', 'runtime', 'keys', 'servers', 'storage'],
   usage: ['runtime', 'servers', 'storage'],
+  // Users, sessions, API tokens: decisions, and the stores behind interfaces.
+  users: ['messages', 'runtime'],
+  // Sign-in by an identity provider.
+  oidc: ['messages', 'runtime'],
   tasks: ['messages'],
   aggregation: ['messages', 'tasks'],
-  source: ['runtime', 'vision', 'infra', 'rtsp'],
+  // From alerts to calls of an operator, without clocks and without I/O.
+  alarms: ['messages'],
+  // Two ways to judge, side by side: shares, figures and limits, without clocks and without I/O.
+  releases: ['messages'],
+  // Alert rules over metrics: one list for Prometheus and for Gantry's own engine. Pure.
+  monitoring: ['messages', 'infra', 'storage'],
+  // Spans of a frame's way from its messages.
+  tracing: ['messages', 'runtime'],
   video: [],
   rtsp: ['runtime', 'infra', 'video'],
   decoding: ['runtime', 'video'],
   ingest: ['runtime', 'infra', 'video', 'rtsp', 'decoding'],
   imaging: [],
   infra: ['messages', 'runtime', 'servers', 'storage'],
+  // The alert list, and what people did about alerts.
+  'alert-desk': ['messages', 'runtime', 'infra'],
   provision: ['runtime'],
   embedded: ['provision', 'runtime', 'storage'],
   'model-store': ['messages', 'runtime', 'storage'],
@@ -38,6 +59,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'messages',
     'runtime',
     'vision',
+    'scene',
+    'tracking',
+    'events',
+    'counting',
+    'watch',
     'inference',
     'video',
     'rtsp',
@@ -49,9 +75,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'keys',
     'llm',
     'infra',
+    'releases',
+    'monitoring',
+    'tracing',
   ],
-  http: ['messages', 'runtime', 'infra'],
+  http: ['messages', 'runtime', 'infra', 'scene', 'alert-desk', 'users', 'oidc', 'releases', 'monitoring'],
   app: [
+    'oidc',
+    'alarms',
+    'users',
     'servers',
     'storage',
     'key-admin',
@@ -59,6 +91,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'messages',
     'runtime',
     'vision',
+    'scene',
     'inference',
     'keys',
     'llm',
@@ -71,8 +104,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'actors',
     'http',
     'imaging',
+    'alert-desk',
+    'dry-run',
+    'releases',
+    'monitoring',
+    'tracing',
   ],
   cli: [
+    'users',
     'servers',
     'storage',
     'key-admin',
@@ -86,6 +125,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'int8',
     'vision',
     'app',
+    'tracing',
+    'http',
+    'monitoring',
   ],
 };
 

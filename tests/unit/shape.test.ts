@@ -12,7 +12,7 @@ const LONGER_FILES: readonly string[] = [];
 
 const sources = ['src', 'web', 'bin', 'bench', 'tests', 'examples'].flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.(?:ts|mjs|js)$/u.test(file) && !/(?:^|\/)(?:node_modules|vendor)\//u.test(file))
+    .filter((file) => /\.(?:tsx?|mjs|js)$/u.test(file) && !/(?:^|\/)(?:node_modules|vendor)\//u.test(file))
     .map((file) => join(folder, file))
     .map((file) => ({ file, lines: readFileSync(join(ROOT, file), 'utf8').trimEnd().split('\n') })),
 );
