@@ -25,6 +25,9 @@ COPY models ./models
 COPY web ./web
 COPY src ./src
 
+# The page, built once; .cache is a volume.
+RUN node bin/build-page.mjs --into web/built
+
 # State, downloads and models are all that Gantry writes; the default model is part of the image, and its 8-bit variant
 # where the demo footage can be had.
 RUN node src/cli/cli.ts models pull \
