@@ -3,16 +3,23 @@
 // Its summary says what was skipped and why.
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, relative, resolve } from 'node:path';
+import { delimiter, join, resolve, sep } from 'node:path';
 import { ensureInstalled, node24, ROOT, run, toolEnvironment } from './bootstrap.mjs';
 import { ensurePage } from './build-page.mjs';
 import { coverageArguments, reportCoverage, TIMED_TESTS } from './coverage.mjs';
 import { testFiles, testFolders, testGroups } from './test-files.mjs';
+import {
+  addFailures,
+  addResults,
+  addSecondRun,
+  addSkip,
+  failedFiles,
+  hasFailures,
+  printResults,
+} from './test-results.mjs';
 
 /** @typedef {import('./bootstrap.mjs').RunOptions} RunOptions */
 /** @typedef {import('./test-files.mjs').Group} Group */
-/** @typedef {import('./test-reporter.mjs').TestLine} TestLine */
-/** @typedef {import('./test-reporter.mjs').CountsLine} CountsLine */
 
 const USAGE = `usage: npm test [-- --only WHAT ...]
 
@@ -36,6 +43,11 @@ const SIDE_BY_SIDE = { sim: 2, models: 2, embedded: 3, threads: 2, integration: 
  */
 const ONE_PROCESS = 'unit';
 
+/** Folders whose tests wait for nothing outside their process: a failure there is no matter of load. */
+const STEADY = new Set(['unit', 'sim']);
+/** Of more failed files than these, none is run again: such a failure is no accident. */
+const MOST_AGAIN = 3;
+
 /** @typedef {'live' | 'at the end'} Output whether a step prints while it runs, or all at once when it has ended */
 
 /** Folders whose tests open the page or ask a server for it. */
@@ -43,11 +55,6 @@ const WITH_PAGE = new Set(['integration', 'pages', 'e2e', 'chaos']);
 
 const began = Date.now();
 const seconds = (/** @type {number} */ since) => ((Date.now() - since) / 1000).toFixed(1);
-const totals = { passed: 0, failed: 0, skipped: 0 };
-/** @type {string[]} */
-const skips = [];
-/** @type {string[]} */
-const failures = [];
 let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => (interrupted = true));
 
@@ -59,8 +66,9 @@ try {
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
-report();
-process.exit(failures.length > 0 || interrupted ? 1 : 0);
+title(`summary after ${seconds(began)} s`);
+printResults({ interrupted, whole: only.length === 0 });
+process.exit(hasFailures() || interrupted ? 1 : 0);
 
 /** @param {string} name */
 function wants(name) {
@@ -79,6 +87,21 @@ async function runAll() {
     await runLane(groups, prepared, output);
   };
   await Promise.all([runLane(groups, prepared, 'live'), second()]);
+  await runAgain();
+}
+
+/**
+ * After a run of everything, runs a few failed files once more, each alone. Their servers and streams share two cores with other files' the first
+ * time, which tells a fault of Gantry from a test that a busy machine upsets; the summary names the latter.
+ */
+async function runAgain() {
+  const files = failedFiles();
+  if (interrupted || only.length > 0 || files.length > MOST_AGAIN) return;
+  for (const file of files.filter((path) => !STEADY.has(path.split(sep)[1] ?? ''))) {
+    const record = join(scratch, 'again.jsonl');
+    await nodeTest(`${file}, again and alone`, [], [file], 'live', record);
+    addSecondRun(file, record);
+  }
 }
 
 /**
@@ -197,7 +220,7 @@ async function check(name, program, args, output) {
   const since = Date.now();
   const status = await titled(name, output, join(ROOT, 'node_modules', '.bin', program), args);
   console.log(`=== ${name}: ${status === 0 ? 'ok' : `failed (status ${status})`} in ${seconds(since)} s`);
-  if (status !== 0) failures.push(`${name}: ${program} ended with status ${status}`);
+  if (status !== 0) addFailures(`${name}: ${program} ended with status ${status}`);
 }
 
 /** Downloads the model, Redis and footage. Whatever is not available only makes the tests that need it skip. */
@@ -216,13 +239,13 @@ async function prepare() {
         rest = lines.pop() ?? '';
         for (const line of lines) {
           const absent = /^not available: (.*)/.exec(line)?.[1];
-          if (absent !== undefined) skips.push(`could not prepare ${absent}`);
+          if (absent !== undefined) addSkip(`could not prepare ${absent}`);
         }
       });
     },
   });
   console.log(`=== prepare: ${status === 0 ? 'ok' : 'incomplete'} in ${seconds(since)} s`);
-  if (status > 1) failures.push(`prepare: ended with status ${status}`);
+  if (status > 1) addFailures(`prepare: ended with status ${status}`);
 }
 
 /** Path of Chromium: GANTRY_TEST_CHROMIUM, else the first on PATH; undefined when there is none. */
@@ -240,7 +263,7 @@ async function ensureChromium() {
   if (interrupted || findChromium() !== undefined) return;
   title('chromium for the page tests');
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    skips.push('page tests: no chromium on PATH, and only root on Debian can install it (apt-get install chromium)');
+    addSkip('page tests: no chromium on PATH, and only root on Debian can install it (apt-get install chromium)');
     return;
   }
   const since = Date.now();
@@ -252,7 +275,7 @@ async function ensureChromium() {
   await tool('apt-get', [...apt, 'update'], quiet);
   const status = await tool('apt-get', [...apt, 'install', '-y', '--no-install-recommends', 'chromium'], quiet);
   if (status !== 0 || findChromium() === undefined)
-    skips.push(`page tests: chromium could not be installed (apt-get ended with status ${status})`);
+    addSkip(`page tests: chromium could not be installed (apt-get ended with status ${status})`);
   console.log(`=== chromium: ${findChromium() !== undefined ? 'ok' : 'not available'} in ${seconds(since)} s`);
 }
 
@@ -266,70 +289,40 @@ async function runTests(name, files, output, coverageFile = '') {
   if (interrupted || files.length === 0) return;
   const since = Date.now();
   const record = join(scratch, `${name}.jsonl`);
-  const chromium = findChromium();
   const processes =
     name === ONE_PROCESS ? ['--test-isolation=none'] : [`--test-concurrency=${SIDE_BY_SIDE[name] ?? 1}`];
+  const coverage = coverageFile === '' ? [] : coverageArguments(coverageFile);
+  const heading = `${name} tests (${files.length} file${files.length === 1 ? '' : 's'})`;
+  const status = await nodeTest(heading, [...processes, ...coverage], files, output, record);
+  const counts = addResults(name, record);
+  console.log(
+    `=== ${name} tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped ` +
+      `in ${seconds(since)} s`,
+  );
+  if (status !== 0 && counts.failed === 0) addFailures(`${name} tests: node --test ended with status ${status}`);
+  if (coverageFile !== '' && !interrupted) addFailures(...reportCoverage(coverageFile));
+}
+
+/**
+ * @param {string} heading
+ * @param {readonly string[]} args
+ * @param {readonly string[]} files
+ * @param {Output} output
+ * @param {string} record the file for bin/test-reporter.mjs
+ */
+async function nodeTest(heading, args, files, output, record) {
+  const chromium = findChromium();
   const reporters = [
     `--test-reporter=${join(ROOT, 'bin', 'spec-reporter.mjs')}`,
     '--test-reporter-destination=stdout',
     `--test-reporter=${join(ROOT, 'bin', 'test-reporter.mjs')}`,
     `--test-reporter-destination=${record}`,
-    ...(coverageFile === '' ? [] : coverageArguments(coverageFile)),
   ];
-  const status = await titled(
-    `${name} tests (${files.length} file${files.length === 1 ? '' : 's'})`,
+  return await titled(
+    heading,
     output,
     node24(),
-    ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, ...processes, ...reporters, ...files],
+    ['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, ...args, ...reporters, ...files],
     chromium === undefined ? {} : { env: { GANTRY_TEST_CHROMIUM: chromium } },
   );
-  const counts = readRecord(name, record);
-  console.log(
-    `=== ${name} tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped ` +
-      `in ${seconds(since)} s`,
-  );
-  if (status !== 0 && counts.failed === 0) failures.push(`${name} tests: node --test ended with status ${status}`);
-  if (coverageFile !== '' && !interrupted) failures.push(...reportCoverage(coverageFile));
-}
-
-/**
- * Adds the results of one folder to the totals, and returns its counts.
- * @param {string} name
- * @param {string} file written by bin/test-reporter.mjs
- */
-function readRecord(name, file) {
-  const counts = { passed: 0, failed: 0, skipped: 0 };
-  const lines = existsSync(file)
-    ? readFileSync(file, 'utf8')
-        .split('\n')
-        .filter((line) => line !== '')
-    : [];
-  for (const text of lines) {
-    /** @type {TestLine | CountsLine} */
-    const line = JSON.parse(text);
-    if (line.type === 'counts') {
-      counts.passed += line.passed;
-      counts.failed += line.failed + line.cancelled;
-      counts.skipped += line.skipped;
-    } else {
-      const where = line.file === undefined ? name : relative(ROOT, line.file);
-      (line.type === 'skip' ? skips : failures).push(
-        `${where}: ${line.name}${line.reason === '' ? '' : `: ${line.reason.split('\n')[0]}`}`,
-      );
-    }
-  }
-  totals.passed += counts.passed;
-  totals.failed += counts.failed;
-  totals.skipped += counts.skipped;
-  return counts;
-}
-
-function report() {
-  title(`summary after ${seconds(began)} s`);
-  if (interrupted) console.log('interrupted: not everything ran');
-  if (skips.length > 0) console.log(`skipped:\n${skips.map((skip) => `  - ${skip}`).join('\n')}`);
-  else if (only.length === 0 && !interrupted) console.log('nothing was skipped');
-  if (failures.length > 0) console.log(`failed:\n${failures.map((failure) => `  - ${failure}`).join('\n')}`);
-  const failedSteps = failures.filter((failure) => failure.includes('ended with status')).length;
-  console.log(`${totals.passed} passed, ${totals.failed + failedSteps} failed, ${totals.skipped} skipped`);
 }
