@@ -91,8 +91,8 @@ async function runAll() {
 }
 
 /**
- * After a run of everything, runs a few failed files once more, each alone. Their servers and streams share two cores with other files' the first
- * time, which tells a fault of Gantry from a test that a busy machine upsets; the summary names the latter.
+ * After a run of everything, runs a few failed files once more, each alone. The first time their servers and streams
+ * shared two cores with those of other files. So this tells a fault of Gantry from a test that a busy machine upsets.
  */
 async function runAgain() {
   const files = failedFiles();
