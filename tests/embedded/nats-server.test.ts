@@ -31,7 +31,7 @@ test('nats-server killed with SIGKILL is back on the same port with its messages
   t.after(() => server.stop());
   const client = await connect({ ...natsOptions(server.url), reconnectTimeWait: 50, maxReconnectAttempts: -1 });
   t.after(() => client.close());
-  const streams = await client.jetstreamManager({ timeout: 500 });
+  const streams = await client.jetstreamManager();
   await streams.streams.add({ name: 'tasks', subjects: ['tasks.>'] });
   await client.jetstream().publish('tasks.a', 'kept');
   const firstPid = server.pid()!;

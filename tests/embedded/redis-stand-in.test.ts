@@ -38,8 +38,8 @@ test('the stand-in does what Gantry needs of Redis, through ioredis', async (t) 
   assert.equal(await redis.llen('alerts:a'), 100);
   assert.deepEqual(await redis.lrange('alerts:a', 0, 1), ['104', '103']);
 
-  assert.equal(await redis.set('lock', 'me', 'PX', 5000, 'NX'), 'OK');
-  assert.equal(await redis.set('lock', 'you', 'PX', 5000, 'NX'), null);
+  assert.equal(await redis.set('lock', 'me', 'PX', 60_000, 'NX'), 'OK');
+  assert.equal(await redis.set('lock', 'you', 'PX', 60_000, 'NX'), null);
   const release = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
   assert.equal(await redis.eval(release, 1, 'lock', 'you'), 0);
   assert.equal(await redis.eval(release, 1, 'lock', 'me'), 1);

@@ -31,7 +31,7 @@ const withLogin = (url: string, login: string): string => url.replace('://', `:/
 
 async function plays(t: TestContext, odd: OddCamera, url = odd.url, options = {}): Promise<void> {
   const watched = watchSession(t, url, options);
-  await until('the session to play', () => odd.playing > 0 || watched.ends.length > 0, 5_000, 5);
+  await until('the session to play', () => odd.playing > 0 || watched.ends.length > 0, 30_000, 5);
   odd.send(26);
   await watched.played();
   await watched.session.stop();
@@ -74,7 +74,7 @@ describe('login', () => {
       const odd = await camera(t, { login: login(['md5'], { requestsPerNonce: 1, saysStale }), timeoutSeconds: 1 });
       const clock = new ManualClock();
       const watched = watchSession(t, withLogin(odd.url, 'admin:p%40ss%3Aw%2Frd%231%3F'), { clock });
-      await until('the session to play', () => odd.playing > 0, 5_000, 5);
+      await until('the session to play', () => odd.playing > 0, 30_000, 5);
       odd.renewNonce();
       await until('keep-alives that are signed anew', async () => {
         await clock.advance(250);
@@ -177,7 +177,7 @@ describe('refusals', () => {
   it('connections that break: before and while it plays', async (t) => {
     const odd = await camera(t);
     const watched = watchSession(t, odd.url);
-    await until('the session to play', () => odd.playing > 0, 5_000, 5);
+    await until('the session to play', () => odd.playing > 0, 30_000, 5);
     odd.drop();
     const end = await watched.ended();
     assert.equal(end.code, 'UNREACHABLE');
@@ -196,7 +196,7 @@ describe('refusals', () => {
     const odd = await camera(t, { transport: 'udp', blocksUdp: true });
     const clock = new ManualClock();
     const watched = watchSession(t, odd.url, { clock });
-    await until('PLAY', () => odd.playing > 0, 5_000, 5);
+    await until('PLAY', () => odd.playing > 0, 30_000, 5);
     await until('the end', async () => {
       await clock.advance(250);
       return watched.ends.length > 0;
@@ -253,12 +253,12 @@ describe('addresses', () => {
     const target = await camera(t);
     const odd = await camera(t);
     const watched = watchSession(t, odd.url);
-    await until('the session to play', () => odd.playing > 0, 5_000, 5);
+    await until('the session to play', () => odd.playing > 0, 30_000, 5);
     odd.send(2);
     await watched.played();
     const earlier = watched.units.length;
     odd.write(`REDIRECT ${odd.url} RTSP/1.0\r\nCSeq: 1\r\nLocation: ${target.url}\r\n\r\n`);
-    await until('the other to play', () => target.playing > 0, 5_000, 5);
+    await until('the other to play', () => target.playing > 0, 30_000, 5);
     await until('TEARDOWN at the first', () => odd.sessions === 0 && methods(odd).at(-1) === 'TEARDOWN');
     target.send(3);
     await watched.played(earlier + 2);
@@ -291,7 +291,7 @@ describe('RTSPS', () => {
     setDefaultCACertificates([...known, await readFile(certificates.caFile, 'utf8')]);
     t.after(() => setDefaultCACertificates(known));
     const watched = watchSession(t, odd.url);
-    await until('the session to play', () => odd.playing > 0 || watched.ends.length > 0, 5_000, 5);
+    await until('the session to play', () => odd.playing > 0 || watched.ends.length > 0, 30_000, 5);
     odd.send(2);
     await watched.played();
     const other = odd.url.replace('127.0.0.1', 'camera.example');

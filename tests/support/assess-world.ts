@@ -60,6 +60,8 @@ interface World {
   readonly admissions?: AdmissionReply[];
   readonly down?: boolean;
   readonly leaseLimits?: AssessContext['leaseLimits'];
+  /** Time of its clock at first. Default: now. */
+  readonly startAt?: number;
   /** As the pool reported last. */
   readonly keysWanted?: boolean;
   /** A call that is given up had been sent. */
@@ -69,7 +71,7 @@ interface World {
 }
 
 export function makeWorld(world: World) {
-  const clock = new ManualClock(Date.now());
+  const clock = new ManualClock(world.startAt ?? Date.now());
   const closing = new AbortController();
   const abort = new AbortController();
   const seen = {

@@ -1,6 +1,5 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import type { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import type { Film } from './film.ts';
 import { nalUnits } from './film.ts';
@@ -173,7 +172,7 @@ export class CameraSession {
         return;
       }
       case 'DESCRIBE':
-        await delay(habits.describeDelayMs ?? 0, undefined, { ref: false });
+        await habits.describeAfter;
         this.#describe(request);
         return;
       case 'SETUP':

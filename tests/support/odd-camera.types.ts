@@ -5,8 +5,8 @@ import type { Film } from './film.ts';
 export interface Habits {
   /** User and password that it asks for. Default: none. */
   readonly login?: CameraLogin | undefined;
-  /** How long it thinks about DESCRIBE. */
-  readonly describeDelayMs?: number;
+  /** DESCRIBE is answered once this resolves. Default: at once. */
+  readonly describeAfter?: Promise<void>;
   /** Between the answer to PLAY and the first packet. */
   readonly firstPacketDelayMs?: number;
   /** No sprop parameter sets in the SDP. */

@@ -5,6 +5,9 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import type { AccessUnit } from '../../src/video/access-unit.ts';
 import { until } from './until.ts';
 
+/** Far more than a busy machine needs. */
+const LONG_MS = 30_000;
+
 export interface WatchedSession {
   readonly session: RtspSession;
   /** In order: `playing`, `unit` (the first only), `end`. */
@@ -48,9 +51,9 @@ export function watchSession(t: TestContext, url: string, options: Partial<RtspS
     units,
     ends,
     played: async (wanted = 1) => {
-      await until(`${wanted} access units`, () => units.length >= wanted || ends.length > 0, 5_000, 5);
+      await until(`${wanted} access units`, () => units.length >= wanted || ends.length > 0, LONG_MS, 5);
       if (ends.length > 0) throw new Error(`the session ended: ${JSON.stringify(ends)}`);
     },
-    ended: () => until('the end of the session', () => ends[0], 5_000, 5),
+    ended: () => until('the end of the session', () => ends[0], LONG_MS, 5),
   };
 }

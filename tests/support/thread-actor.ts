@@ -9,6 +9,8 @@ export type PeerMessage =
   | { type: 'note'; n: number }
   | ({ type: 'double'; n: number } & Asking<number>)
   | ({ type: 'length'; data: Transferred<Uint8Array<ArrayBuffer>> } & Asking<number>);
+/** Noted by an actor that enters an endless loop. */
+export const SPINS = -1;
 export const PEER = address<PeerMessage>('/peer');
 
 export type GuestMessage =
@@ -57,10 +59,10 @@ export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestIni
       handlers: {
         // In a process the thread id is 0, as on the main thread, so the process id tells.
         'thread-id': () => threadId || process.pid,
-        'ask-peer': ({ n }) => peer.ask({ type: 'double', n }, { timeoutMs: 1000 }),
+        'ask-peer': ({ n }) => peer.ask({ type: 'double', n }, { timeoutMs: 20_000 }),
         'send-buffer': async ({ bytes }) => {
           const data = new Uint8Array(bytes);
-          const received = await peer.ask({ type: 'length', data: transfer(data) }, { timeoutMs: 1000 });
+          const received = await peer.ask({ type: 'length', data: transfer(data) }, { timeoutMs: 20_000 });
           return { received, leftBehind: data.byteLength };
         },
         'tell-peer': ({ count }) => {
@@ -71,7 +73,7 @@ export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestIni
             (outcome) => outcome === 'accepted',
           ).length,
         'offer-peer': async ({ count }) => {
-          for (let n = 0; n < count; n += 1) await peer.offer({ type: 'note', n }, { timeoutMs: 5_000 });
+          for (let n = 0; n < count; n += 1) await peer.offer({ type: 'note', n }, { timeoutMs: 30_000 });
           return count;
         },
         watch: ({ path }) => {
@@ -105,7 +107,10 @@ export const guestActor = defineActor<GuestMessage, { type: 'tick' }>()<GuestIni
           }, 1);
         },
         exit: () => process.exit(3),
-        spin: () => {
+        spin: async () => {
+          peer.tell({ type: 'note', n: SPINS });
+          // Once the note is read, the answer is the next message here, before any stop.
+          await peer.ask({ type: 'double', n: 1 }, { timeoutMs: 20_000 });
           for (;;);
         },
         native: async ({ ms }) => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
-  ms = 10_000,
+  ms = 30_000,
   everyMs = 20,
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + ms;

@@ -23,7 +23,7 @@ import { detection, result } from '../support/samples.ts';
 import { until } from '../support/until.ts';
 
 const HOOK = 'http://127.0.0.1:9/hook';
-const ASK = { timeoutMs: 2_000 };
+const ASK = { timeoutMs: 30_000 };
 
 let world: Awaited<ReturnType<typeof startBus>>;
 let redis: EmbeddedService;
@@ -121,22 +121,22 @@ describe('the aggregator in its thread', () => {
 
   it('records what it measured, each thing once, and shows in the tree how it stands', async () => {
     const shows = async (line: string) => (await metrics.render()).includes(`${line}\n`);
-    await until('both verdicts are recorded', () => shows('verdict_age_seconds_count 2'), 5_000);
+    await until('both verdicts are recorded', () => shows('verdict_age_seconds_count 2'));
     assert.ok(await shows('end_to_end_latency_seconds_count 2'), 'the first publication of each frame');
     assert.match(await metrics.render(), /^redis_push_seconds_count [234]$/mu);
     assert.ok(await shows('lock_wait_seconds_count 1'));
     assert.ok((await shows('verdicts_total 2')) && (await shows('verdicts_late_total 0')));
     const alerts = async () => (await metrics.totals('risk_alerts_total', { by: 'risk_level' })).get('high') ?? 0;
-    await until('the alert is counted', async () => (await alerts()) === 1, 5_000);
+    await until('the alert is counted', async () => (await alerts()) === 1);
     assert.match(await metrics.render('openmetrics'), /^verdict_age_seconds_bucket.* # \{trace_id="[0-9a-f]{32}"\} /mu);
     const by = async (name: 'nats_messages_sent_total' | 'stage_cpu_seconds_total', label: string, value: string) =>
       (await metrics.totals(name, { by: label })).get(value) ?? 0;
     const aggregates = () => by('nats_messages_sent_total', 'topic', 'aggregates');
-    await until('the messages are counted', async () => (await aggregates()) >= 2, 5_000);
+    await until('the messages are counted', async () => (await aggregates()) >= 2);
     assert.ok((await by('stage_cpu_seconds_total', 'stage', 'aggregator')) > 0);
     assert.ok(await shows('queue_depth{queue="cache"} 0'));
     assert.deepEqual(aggregatorView(system.snapshot()), { leading: true, failedWrites: 0 });
-    await until('the tree shows it', () => aggregatorIn(system).detail['published'] === 2, 5_000);
+    await until('the tree shows it', () => aggregatorIn(system).detail['published'] === 2);
     assert.equal(aggregatorIn(system).placement, 'thread');
   });
 
@@ -151,7 +151,7 @@ describe('the aggregator in its thread', () => {
     );
     await system.restart('/aggregator');
     await sendResult(world.bus, result(open, 1, 'low'));
-    await until('the other has its answer', async () => (await out(open)).join() === 'low vlm', 15_000);
+    await until('the other has its answer', async () => (await out(open)).join() === 'low vlm', 60_000);
     assert.deepEqual(await out(done), ['medium vlm']);
     await until('nothing is held', async () => (await stats()).held === 0);
     assert.ok(aggregatorIn(system).restarts >= 1);
@@ -173,19 +173,21 @@ describe('the aggregator in its thread', () => {
           () => true,
           () => false,
         ),
-      15_000,
+      60_000,
     );
     await sendResult(world.bus, result(frame, 1, 'none'));
-    await until('it is out', async () => (await out(frame).catch(() => [])).length === 1, 30_000);
+    await until('it is out', async () => (await out(frame).catch(() => [])).length === 1, 60_000);
   });
 
-  it('gives its lock back at the end, so that another one works at once', async (t) => {
+  it('gives its lock back at the end, so that another one works soon', async (t) => {
     const standby = await start('two');
     t.after(() => standby.stop());
     const leads = (): boolean => aggregatorView(standby.snapshot()).leading;
-    await until('it stands by', () => aggregatorIn(standby).detail['leading'] === false, 10_000);
+    await until('it stands by', () => aggregatorIn(standby).detail['leading'] === false);
     await system.stop();
-    await until('it works', leads, 5_000);
+    const holder = (await new JetStreamLocks(world.bus).read('aggregator'))?.holder;
+    assert.notEqual(holder, 'one', 'it would run out only after 10 s');
+    await until('it works', leads);
     assert.equal((await new JetStreamLocks(world.bus).read('aggregator'))?.holder, 'two');
     await standby.stop();
     assert.equal(await new JetStreamLocks(world.bus).read('aggregator'), null);

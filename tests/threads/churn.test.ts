@@ -38,10 +38,10 @@ test(
         }),
       );
       const ref = system.ref(address<InferenceMessage>(`/members/${id}`));
-      await until('inferences run', async () => (await ref.ask({ type: 'runs' }, { timeoutMs: 5_000 })) > 1);
+      await until('inferences run', async () => (await ref.ask({ type: 'runs' }, { timeoutMs: 30_000 })) > 1);
       if (fault !== 'stop') ref.tell({ type: fault });
       if (fault === 'exhaust-memory' || fault.startsWith('throw'))
-        await until(`${id} ended by ${fault}`, () => ref.tell({ type: 'throw' }) === 'dead', 20_000);
+        await until(`${id} ended by ${fault}`, () => ref.tell({ type: 'throw' }) === 'dead', 60_000);
       else await delay(random.below(30));
       await system.stopChild(`/members/${id}`);
       rss.push(process.memoryUsage.rss());

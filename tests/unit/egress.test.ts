@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { isPublicAddress } from '../../src/infra/addresses.ts';
 import { Egress } from '../../src/infra/egress.ts';
 
-const GET = { method: 'GET', timeoutMs: 2_000, maxBytes: 1_000 } as const;
+const GET = { method: 'GET', timeoutMs: 30_000, maxBytes: 1_000 } as const;
 const at = (...addresses: string[]) => addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
 
 async function server() {

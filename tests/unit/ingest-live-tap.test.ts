@@ -48,7 +48,7 @@ async function tapOf(t: TestContext, over: Partial<LiveTapOptions> = {}) {
 }
 
 const shows = (reading: Reading, text: string): Promise<boolean> =>
-  until(`a reader gets ${text}`, () => reading.text === text, 2_000, 2);
+  until(`a reader gets ${text}`, () => reading.text === text, 30_000, 2);
 
 describe('the live tap of a camera', () => {
   test('gives a new reader the units since the newest keyframe, and then those that come', async (t) => {

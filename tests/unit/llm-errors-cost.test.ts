@@ -19,15 +19,15 @@ describe('the cost of reading an error', () => {
   ];
   for (const [what, body] of large(1_000_000)) {
     it(`${what} of 1 MB holds nothing up`, () => {
-      const ms = leastCpuMs(() => outcome(429, body), 250);
-      // JSON.parse itself takes a good part of it.
-      assert.ok(ms < 250, `${ms} ms`);
+      // JSON.parse alone takes up to 50 ms; square time would be minutes.
+      const ms = leastCpuMs(() => outcome(429, body), 1_500);
+      assert.ok(ms < 1_500, `${ms} ms`);
     });
   }
 
-  it('a code of 200 kB takes well under 50 ms', () => {
+  it('a code of 200 kB holds nothing up', () => {
     const body = JSON.stringify(err('m', { code: 'r'.repeat(200_000) }));
-    const ms = leastCpuMs(() => outcome(400, body), 50);
-    assert.ok(ms < 50, `${ms} ms`);
+    const ms = leastCpuMs(() => outcome(400, body), 500);
+    assert.ok(ms < 500, `${ms} ms`);
   });
 });

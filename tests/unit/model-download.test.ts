@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const FILE = randomBytes(300_000);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const LIMITS = { stallMs: 5_000, attempts: 3, pauseMs: 1 };
+const LIMITS = { stallMs: 30_000, attempts: 3, pauseMs: 1 };
 /** Larger than any process id of Linux. */
 const DEAD = 2 ** 22 + 1;
 
@@ -195,7 +195,7 @@ describe('a model from an address', () => {
 
   it('that stops coming is given up and tried again', async () => {
     answers = [(_, response) => void response.writeHead(200).write(FILE.subarray(0, 1_000)), ranged];
-    await pull({ limits: { ...LIMITS, stallMs: 100 } });
+    await pull({ limits: { ...LIMITS, stallMs: 500 } });
     assert.equal(asked[1]?.range, 'bytes=1000-');
     await isKept();
   });

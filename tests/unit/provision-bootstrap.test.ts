@@ -10,7 +10,9 @@ import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runProgram } from '../../src/provision/command.ts';
 import { PROJECT_ROOT } from '../../src/provision/folders.ts';
+import { gantryHere } from '../support/gantry-here.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
 
 const GANTRY = join(PROJECT_ROOT, 'bin', 'gantry.mjs');
 
@@ -38,7 +40,7 @@ async function wrapped(
   wrapper.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
   });
-  while (!output.includes('up')) await delay(10);
+  await until('the program runs', () => output.includes('up'));
   return { wrapper, output: () => output };
 }
 
@@ -59,20 +61,25 @@ test('another signal is forwarded, and the exit status comes back', async (t) =>
 });
 
 test('gantry without a command, or with one it does not have, prints its commands and ends with status 2', async () => {
-  for (const args of [[], ['nonsense'], ['constructor']]) {
-    const { code, stdout, stderr } = await runProgram(process.execPath, [GANTRY, ...args], { timeoutMs: 20_000 });
+  const program = await runProgram(process.execPath, [GANTRY, 'nonsense'], { timeoutMs: 60_000 });
+  const ran = [
+    { args: ['nonsense'], code: program.code, out: program.stdout, err: program.stderr },
+    { args: [], ...(await gantryHere()) },
+    { args: ['constructor'], ...(await gantryHere('constructor')) },
+  ];
+  for (const { args, code, out, err } of ran) {
     assert.equal(code, 2);
-    assert.equal(stdout, '');
-    assert.match(stderr, /usage: gantry COMMAND[\s\S]*models[\s\S]*check-e2e/);
-    if (args[0] !== undefined) assert.match(stderr, new RegExp(`^gantry: Unknown argument: ${args[0]}`, 'm'));
+    assert.equal(out, '');
+    assert.match(err, /usage: gantry COMMAND[\s\S]*models[\s\S]*check-e2e/);
+    if (args[0] !== undefined) assert.match(err, new RegExp(`^gantry: Unknown argument: ${args[0]}`, 'm'));
   }
-  const help = await runProgram(process.execPath, [GANTRY, '--help'], { timeoutMs: 20_000 });
+  const help = await gantryHere('--help');
   assert.equal(help.code, 0);
-  assert.match(help.stdout, /usage: gantry COMMAND/);
+  assert.match(help.out, /usage: gantry COMMAND/);
 });
 
 test('arguments reach the command, and its exit status comes back', async () => {
-  const { code, stderr } = await runProgram(process.execPath, [GANTRY, 'models', 'nonsense'], { timeoutMs: 20_000 });
+  const { code, stderr } = await runProgram(process.execPath, [GANTRY, 'models', 'nonsense'], { timeoutMs: 60_000 });
   assert.equal(code, 2);
   assert.match(stderr, /usage: gantry models COMMAND/);
 });

@@ -35,12 +35,14 @@ test('a build that fails leaves nothing, and one that was killed is cleared away
 test('work under one lock runs one at a time; the second is told that it waits', async () => {
   const folder = temporaryFolder();
   const order: string[] = [];
-  const release = Promise.withResolvers<void>();
+  const [entered, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const first = withLock(folder, 'thing', async () => {
     order.push('first in');
+    entered.resolve();
     await release.promise;
     order.push('first out');
   });
+  await entered.promise;
   const second = withLock(folder, 'thing', async () => void order.push('second in'), {
     onWait: () => {
       order.push('second waits');
@@ -68,12 +70,12 @@ test('a lock is free again after work that failed, and held too long it is given
 test('a command that hangs is ended, one that does not exist is named', async () => {
   await assert.rejects(runProgram('sleep', ['60'], { timeoutMs: 50 }), hasCode('COMMAND_FAILED', /sleep took longer/));
   await assert.rejects(
-    runProgram('/nowhere/tool', [], { timeoutMs: 1000 }),
+    runProgram('/nowhere/tool', [], { timeoutMs: 60_000 }),
     hasCode('COMMAND_FAILED', /\/nowhere\/tool could not be started/),
   );
   const cancelled = AbortSignal.abort(new Error('stop'));
   await assert.rejects(
-    runProgram('sleep', ['60'], { timeoutMs: 10_000, signal: cancelled }),
+    runProgram('sleep', ['60'], { timeoutMs: 60_000, signal: cancelled }),
     hasCode('COMMAND_FAILED', /cancelled/),
   );
   assert.equal(lastLines('a\n\nb\r\nc\nd\n', 2), 'c | d');

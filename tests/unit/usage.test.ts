@@ -90,11 +90,14 @@ test('usage survives a restart; nodes see each other in Redis, nothing is counte
   const one = await open('one');
   const two = await open('two');
   t.after(() => two.books.close());
-  await new Promise((resolve) => setTimeout(resolve, 200));
   one.ledger.record(call('a', 'x'));
   two.ledger.record(call('a', 'x'));
   two.ledger.record(call('a', 'y'));
-  for (let i = 0; i < 3; i++) await Promise.all([one.books.flush(), two.books.flush()]);
+  await until('each node counts the calls of both', async () => {
+    await Promise.all([one.books.flush(), two.books.flush()]);
+    return one.ledger.spent >= 9 && two.ledger.spent >= 9;
+  });
+  await Promise.all([one.books.flush(), two.books.flush()]);
   assert.deepEqual(
     { oneSpent: one.ledger.spent, twoSpent: two.ledger.spent, oneAllows: one.ledger.allows() },
     { oneSpent: 9, twoSpent: 9, oneAllows: true },
