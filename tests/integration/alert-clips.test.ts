@@ -87,7 +87,7 @@ async function startClips(t: TestContext, clipOf: (message: IngestMessage & { ty
     { log: memoryLog(), onEscalation: (error) => assert.fail(error.message) },
   );
   t.after(() => system.stop());
-  const recordOf = (id: string) => until('what became of the clip', () => clips.find(id), 10_000);
+  const recordOf = (id: string) => until('what became of the clip', () => clips.find(id));
   return { clips, asked, recordOf };
 }
 

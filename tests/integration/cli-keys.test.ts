@@ -155,7 +155,7 @@ test('a bad call says what is wrong, and with which code', async () => {
 test('queue shows depth, age and rate of the questions and per priority', async (t) => {
   const nats: EmbeddedService = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
   t.after(() => nats.stop());
-  const bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
+  const bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, log: memoryLog() });
   t.after(() => bus.close());
   await writeRuntimeFile(folder, {
     pid: process.pid,

@@ -25,7 +25,7 @@ let box: DeadLetterBox;
 before(async () => {
   folder = temporaryFolder();
   server = await startNatsServer({ dataDir: folder, log });
-  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 30_000, log });
   box = new DeadLetterBox(bus.link);
 });
 after(async () => {

@@ -138,7 +138,7 @@ describe('a limit of tokens shared over Redis', options, () => {
     await Promise.all(nodes.map((node) => node.start()));
     const used = (): number => nodes.reduce((sum, node) => sum + node.tokens, 0);
     // A call may need 1,000 (800 at most for its prompt, until more is known), so the last of them stay free.
-    await until('the minute is nearly used up', () => used() > TPM - 1_000, 20_000);
+    await until('the minute is nearly used up', () => used() > TPM - 1_000);
     await until('all is reported', async () => (await counted())[0] === used());
     assert.deepEqual(await counted(), [used(), used()]);
     assert.ok(used() <= TPM, `${used()} tokens`);
@@ -155,35 +155,31 @@ describe('a limit of tokens shared over Redis', options, () => {
     const nodes = ['a', 'b'].map((id) => new Node(redis.url, id));
     await Promise.all(nodes.map((node) => node.start()));
     const used = (): number => nodes.reduce((sum, node) => sum + node.tokens, 0);
-    await until('half is used', () => used() > TPM / 2, 20_000);
+    await until('half is used', () => used() > TPM / 2);
     await client.flushall();
     const at = used();
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     assert.ok(used() <= TPM, `${at} tokens, then ${used()}`);
-    await until('they share again', () => nodes.every((node) => node.gate.mode === 'shared'), 10_000);
+    await until('they share again', () => nodes.every((node) => node.gate.mode === 'shared'));
   });
 
   it('Redis is away: a node that was alone goes on under its limit and counts what it used before', async () => {
     await client.flushall();
     const node = new Node(redis.url, 'alone', 100);
     await node.start();
-    await until('some is used', () => node.tokens > 3_000, 20_000);
+    await until('some is used', () => node.tokens > 3_000);
     const pid = redis.pid?.();
     assert.ok(typeof pid === 'number');
     process.kill(pid, 'SIGSTOP');
     try {
-      await until('it says so', () => node.gate.mode === 'degraded', 10_000);
+      await until('it says so', () => node.gate.mode === 'degraded');
       const calls = node.used.length;
-      await until('it goes on', () => node.used.length > calls + 4 || node.tokens > TPM - 1_000, 20_000);
+      await until('it goes on', () => node.used.length > calls + 4 || node.tokens > TPM - 1_000);
     } finally {
       process.kill(pid, 'SIGCONT');
     }
-    await until('it shares again', () => node.gate.mode === 'shared', 15_000);
-    await until(
-      'all is known to Redis',
-      async () => node.tokens > TPM - 1_000 && (await counted())[1] >= node.tokens,
-      20_000,
-    );
+    await until('it shares again', () => node.gate.mode === 'shared');
+    await until('all is known to Redis', async () => node.tokens > TPM - 1_000 && (await counted())[1] >= node.tokens);
     assert.ok(node.tokens <= TPM, `${node.tokens} tokens`);
   });
 });

@@ -27,7 +27,7 @@ let bus: NatsBus;
 before(async () => {
   folder = temporaryFolder();
   server = await startNatsServer({ dataDir: folder, log });
-  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 30_000, log });
 });
 after(async () => {
   await bus.close();
@@ -90,7 +90,7 @@ test('a fetch on an empty consumer wakes up with the first message', async () =>
 
 test('what is acked right before the connection is closed stays acked', async () => {
   for (let each = 0; each < 5; each += 1) await publish(detection(0));
-  const leaving = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  const leaving = await NatsBus.open({ url: server.url, startTimeoutMs: 30_000, log });
   const consumer = await leaving.pull({
     stream: streams.detections,
     durable: consumers.taskGenerator,
@@ -103,7 +103,7 @@ test('what is acked right before the connection is closed stays acked', async ()
   for (const delivery of got) delivery.ack();
   await leaving.close();
   const staying = await generator();
-  await until('nothing is open', async () => (await staying.lag()).unsettled === 0, 5_000);
+  await until('nothing is open', async () => (await staying.lag()).unsettled === 0);
 });
 
 test('a handed back message comes again, counted; lag tells what waits', async () => {

@@ -25,7 +25,7 @@ const orders = new Map<string, number>();
 before(async () => {
   folder = temporaryFolder();
   server = await startNatsServer({ dataDir: folder, log });
-  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 30_000, log });
   beside = await connect(natsOptions(server.url));
   beside.subscribe('$JS.API.CONSUMER.MSG.NEXT.>', {
     callback: (_, { subject }) => void orders.set(subject, (orders.get(subject) ?? 0) + 1),
@@ -264,8 +264,8 @@ it('two consumers go on by themselves after the server was killed', async (t) =>
   await Promise.all(
     [standing, plain].map((consumer) => assert.rejects(consumer.fetch(1, 60_000), { code: 'BUS_DOWN' })),
   );
-  await until('reconnected', () => bus.state() === 'connected', 20_000);
-  const [id] = await until('published', () => publish(1).catch(() => null), 20_000);
+  await until('reconnected', () => bus.state() === 'connected');
+  const [id] = await until('published', () => publish(1).catch(() => null));
   await takeUntil(standing, id);
   await standing.close();
   const [next] = await publish(1);

@@ -32,7 +32,7 @@ let bus: NatsBus;
 
 before(async () => {
   server = await startNatsServer({ dataDir: temporaryFolder(), log });
-  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 30_000, log });
 });
 after(async () => {
   await bus.close();
@@ -62,7 +62,7 @@ test('a newer question takes the place of one that waits, and of one that a sche
   assert.deepEqual([newest?.body.taskId, more.length], [third.taskId, 0]);
   // The ack of a question that is no longer in the stream harms nothing.
   for (const each of [...got, ...(newest === undefined ? [] : [newest])]) each.ack();
-  await until('nothing is unacked', async () => (await consumer.lag()).unsettled === 0, 5_000);
+  await until('nothing is unacked', async () => (await consumer.lag()).unsettled === 0);
   assert.deepEqual(await consumer.lag(), { waiting: 0, unsettled: 0 });
   await consumer.close();
 });
@@ -87,7 +87,7 @@ test('a stream of tasks made before there were questions makes room for them, an
     });
   const task = plainTask({ priority: 4 });
   await nc.jetstream().publish(subjects.task(4, 'cam-1'), JSON.stringify(task));
-  const updated = await NatsBus.open({ url, startTimeoutMs: 5_000, log });
+  const updated = await NatsBus.open({ url, startTimeoutMs: 30_000, log });
   t.after(() => updated.close());
   const waiting = await updated.pull({
     stream: streams.tasks,
@@ -117,7 +117,7 @@ test('two schedulers over one bus supersede for each other and spend one budget'
       return GOOD;
     },
   };
-  const buses = [bus, await NatsBus.join({ url: server.url, startTimeoutMs: 5_000, log })] as const;
+  const buses = [bus, await NatsBus.join({ url: server.url, startTimeoutMs: 30_000, log })] as const;
   t.after(() => buses[1].close());
   const init = { images: new FakeImages(jpeg), vlm, language: 'en' as const };
   const settings = schedulerSettings(config.scheduler);
@@ -145,16 +145,12 @@ test('two schedulers over one bus supersede for each other and spend one budget'
     }
   }
   const allowed = 4 * ((Date.now() - began) / 1_000 + 2) + 12;
-  await until(
-    'each question that the bus kept is answered',
-    async () => {
-      const consumer = await questions(bus);
-      const { waiting, unsettled } = await consumer.lag();
-      await consumer.close();
-      return waiting + unsettled === 0;
-    },
-    15_000,
-  );
+  await until('each question that the bus kept is answered', async () => {
+    const consumer = await questions(bus);
+    const { waiting, unsettled } = await consumer.lag();
+    await consumer.close();
+    return waiting + unsettled === 0;
+  });
   await until('every last question has its answer', () => sent.slice(-20).every(({ taskId }) => results.has(taskId)));
   const answers = [...results.values()];
   const count = (reason: string): number => answers.filter(({ results: [one] }) => one?.reason === reason).length;

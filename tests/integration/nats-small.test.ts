@@ -32,7 +32,7 @@ describe('a small JetStream', () => {
     const server = await ownNats(t, 'max_payload: 64KB\njetstream: { max_file_store: 1GB, store_dir: FOLDER }');
     const url = `nats://127.0.0.1:${server.port}`;
     const log = memoryLog();
-    const bus = await NatsBus.open({ url, startTimeoutMs: 5_000, log });
+    const bus = await NatsBus.open({ url, startTimeoutMs: 30_000, log });
     t.after(() => bus.close());
     const found = await sizes(url);
     assert.equal(found.size, 23, 'all streams and buckets are there');
@@ -69,7 +69,7 @@ describe('a small JetStream', () => {
       [64, 64 + BUCKETS_MB],
       [1_000, 1_000 + BUCKETS_MB],
     ] as const) {
-      const bus = await NatsBus.open({ url, startTimeoutMs: 5_000, streamsMb, log: memoryLog() });
+      const bus = await NatsBus.open({ url, startTimeoutMs: 30_000, streamsMb, log: memoryLog() });
       assert.equal(bus.notice(), null);
       await bus.close();
       const now = total(await sizes(url)) / MB;
@@ -84,7 +84,7 @@ describe('a small JetStream', () => {
         'jetstream: { store_dir: FOLDER }',
     );
     const url = `nats://a:a@127.0.0.1:${server.port}`;
-    const bus = await NatsBus.open({ url, startTimeoutMs: 5_000, log: memoryLog() });
+    const bus = await NatsBus.open({ url, startTimeoutMs: 30_000, log: memoryLog() });
     t.after(() => bus.close());
     assert.ok(total(await sizes(url)) <= 300 * MB);
   });

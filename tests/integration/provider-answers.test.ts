@@ -97,14 +97,14 @@ describe('what models say, through provider, client, key pool and scheduler', ()
       child('scheduler', schedulerActor, () => init),
     ]);
     const system = await startSystem(tree, { log: memoryLog(), onEscalation: (error) => assert.fail(error.message) });
-    pool = () => system.ref(KEY_POOL).ask({ type: 'stats' }, { timeoutMs: 5_000 });
+    pool = () => system.ref(KEY_POOL).ask({ type: 'stats' }, { timeoutMs: 30_000 });
     stop = () => system.stop();
   });
   after(() => stop());
 
   const answerTo = async (task: AssessmentTask): Promise<AssessmentResult> => {
     bus.add(task);
-    await until(`${task.taskId} is answered`, () => bus.result(task) !== undefined, 20_000);
+    await until(`${task.taskId} is answered`, () => bus.result(task) !== undefined);
     return AssessmentResult.parse(bus.result(task));
   };
 

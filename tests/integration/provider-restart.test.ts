@@ -37,7 +37,7 @@ before(async () => {
     startNatsServer({ dataDir: join(folder, 'nats'), log }),
     startRedisServer({ dataDir: join(folder, 'redis'), log }),
   ]);
-  bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log });
+  bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, log });
   simulator = await startProviderSimulator({
     keys: simulatedKeys(4, { qps: 5, rpm: 300 }),
     latency: { medianMs: 600, p95Ms: 1_500 },
@@ -75,7 +75,7 @@ const started = async (name: string): Promise<void> => {
   const { process, ready } = nodes.get(name) ?? assert.fail(name);
   const earlier = ready();
   process.start();
-  await until(`${name} is up`, () => ready() > earlier, 10_000).catch((thrown: unknown) =>
+  await until(`${name} is up`, () => ready() > earlier).catch((thrown: unknown) =>
     assert.fail(`${String(thrown)}\n${process.log()}`),
   );
 };
@@ -106,7 +106,6 @@ test(
     await until(
       'calls are under way on both',
       () => simulator.calls().filter(({ status }) => status === 0).length >= 4,
-      10_000,
     );
     // A rolling restart: what a has in hand is finished, or is b's at once.
     assert.equal(await a.stop(), 0, a.log());
@@ -114,11 +113,7 @@ test(
     assert.ok(simulator.calls().some(({ at }) => at > handed - 3_000));
     await started('a');
     // A death in the middle of calls: what b had in hand comes again.
-    await until(
-      'calls are under way again',
-      () => simulator.calls().filter(({ status }) => status === 0).length >= 4,
-      10_000,
-    );
+    await until('calls are under way again', () => simulator.calls().filter(({ status }) => status === 0).length >= 4);
     b.signal('SIGKILL');
     await b.exited;
     await feeding;

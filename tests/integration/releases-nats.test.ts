@@ -16,7 +16,7 @@ it('a promotion and the way back hold on two nodes within a second, and outlive 
   const nats = await ownNats(t, '');
   const node = async (): Promise<OpenedReleases> => {
     const log = memoryLog();
-    const bus = await NatsBus.open({ url: `nats://127.0.0.1:${nats.port}`, startTimeoutMs: 10_000, log });
+    const bus = await NatsBus.open({ url: `nats://127.0.0.1:${nats.port}`, startTimeoutMs: 30_000, log });
     t.after(() => bus.close());
     const opened = await openReleases(bus.link, log);
     t.after(() => opened.close());

@@ -33,7 +33,7 @@ export async function startBus(): Promise<{
   const folder = temporaryFolder();
   const nats = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
   const log = memoryLog();
-  const connect = (): Promise<NatsBus> => NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log });
+  const connect = (): Promise<NatsBus> => NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, log });
   const bus = await connect();
   return {
     nats,

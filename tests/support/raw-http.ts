@@ -25,13 +25,13 @@ export class RawConnection {
   }
 
   /** Status of the first reply, 0 when the connection ended without one. */
-  async status(ms = 5_000): Promise<number> {
+  async status(ms = 30_000): Promise<number> {
     await until('a reply', () => this.received.includes('\r\n\r\n') || this.closed, ms);
     return Number(/^HTTP\/1\.1 (\d+)/u.exec(this.received)?.[1] ?? 0);
   }
 
   /** The JSON body of the first reply. */
-  async json(ms = 5_000): Promise<Record<string, unknown>> {
+  async json(ms = 30_000): Promise<Record<string, unknown>> {
     const body = await until('a whole reply', () => bodyOf(this.received) ?? (this.closed ? '' : null), ms);
     return body === '' ? {} : (JSON.parse(body) as Record<string, unknown>);
   }
