@@ -41,7 +41,7 @@ class Node {
   constructor(url: string, id: string, callMs = 20) {
     this.id = id;
     this.#callMs = callMs;
-    const config = keyConfig(KEYS, 'round_robin', { transit_guard_ms: 10, timeout_seconds: 1 });
+    const config = keyConfig(KEYS, 'round_robin', { transit_guard_ms: 10, timeout_seconds: 5 });
     this.#calls = new RedisGate({ url, nodeId: id, now, log: silent });
     this.gate = new TokenGate(this.#calls, { url, nodeId: id, now, log: silent });
     this.#pool = new KeyPool(
