@@ -19,6 +19,7 @@ import { startSystem } from '../../src/runtime/system.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { plainTask, questionTask } from '../support/assessment-task.ts';
 import { FakeImages } from '../support/fake-bus.ts';
+import { fetched } from '../support/fetched.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 import { memoryLog } from '../support/log.ts';
 import { ownNats } from '../support/own-servers.ts';
@@ -55,10 +56,10 @@ test('a newer question takes the place of one that waits, and of one that a sche
   await put(bus, first);
   await put(bus, second);
   await put(bus, other);
-  const got = await consumer.fetch(10, 1_000);
+  const got = await fetched(consumer, 2);
   assert.deepEqual(got.map(({ body }) => body.taskId).toSorted(), [second.taskId, other.taskId].toSorted());
   await put(bus, third);
-  const [newest, ...more] = await consumer.fetch(10, 1_000);
+  const [newest, ...more] = await fetched(consumer, 1);
   assert.deepEqual([newest?.body.taskId, more.length], [third.taskId, 0]);
   // The ack of a question that is no longer in the stream harms nothing.
   for (const each of [...got, ...(newest === undefined ? [] : [newest])]) each.ack();
@@ -94,12 +95,12 @@ test('a stream of tasks made before there were questions makes room for them, an
     durable: consumers.scheduler(4),
     parser: AssessmentTask,
   });
-  const [kept] = await waiting.fetch(1, 1_000);
+  const [kept] = await fetched(waiting, 1);
   assert.equal(kept?.body.taskId, task.taskId);
   kept?.ack();
   const question = questionTask();
   await put(updated, question);
-  const [got] = await (await questions(updated)).fetch(1, 1_000);
+  const [got] = await fetched(await questions(updated), 1);
   assert.equal(got?.body.taskId, question.taskId);
   got?.ack();
 });

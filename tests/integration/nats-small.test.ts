@@ -27,7 +27,8 @@ const sizes = async (url: string): Promise<Map<string, number>> => {
 };
 const total = (all: Map<string, number>): number => [...all.values()].reduce((sum, bytes) => sum + bytes, 0);
 
-describe('a small JetStream', () => {
+// Side by side: each has a server of its own.
+describe('a small JetStream', { concurrency: true }, () => {
   it('gets smaller streams, in proportion, and it is said', async (t) => {
     const server = await ownNats(t, 'max_payload: 64KB\njetstream: { max_file_store: 1GB, store_dir: FOLDER }');
     const url = `nats://127.0.0.1:${server.port}`;
@@ -93,7 +94,7 @@ describe('a small JetStream', () => {
     const server = await ownNats(t, 'jetstream: { max_file_store: 20MB, store_dir: FOLDER }');
     const log = memoryLog();
     await assert.rejects(
-      NatsBus.open({ url: `nats://127.0.0.1:${server.port}`, startTimeoutMs: 1_500, log }),
+      NatsBus.open({ url: `nats://127.0.0.1:${server.port}`, startTimeoutMs: 3_000, log }),
       /max_file_store.*GANTRY_STREAMS_MB/u,
     );
     assert.ok(
