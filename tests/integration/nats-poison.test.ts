@@ -165,7 +165,7 @@ test('on subjects without dead letters it is counted and said', async () => {
     await publish('camera-status.x', POISON);
     return world.log.lines.some(({ message }) => message.includes('on camera-status.x could not be used'));
   };
-  await until('it is said', isSaid, 10_000, 400);
+  await until('it is said', isSaid, 30_000, 400);
   assert.ok(world.log.lines.every(({ message, fields }) => message.length + JSON.stringify(fields).length < 3_000));
 });
 
@@ -207,15 +207,16 @@ test('answers of other nodes that are nonsense hide only their own', async (t) =
   const cameras = camerasElsewhere(world.bus, new FakeWorld().ports().cameras, {
     ask: () => assert.fail('no scene is asked for'),
   });
-  cheap(
-    await costOf(async () =>
-      assert.deepEqual(
-        (await cameras.list()).map((each) => each.config.cameraId),
-        ['far'],
-      ),
-    ),
-    'a list of cameras',
-  );
+  let listed: string[] = [];
+  // An answer that comes late is left out.
+  await until('the camera of the other node', async () => {
+    const cost = await costOf(async () => {
+      listed = (await cameras.list()).map((each) => each.config.cameraId);
+    });
+    cheap(cost, 'a list of cameras');
+    return listed.length > 0;
+  });
+  assert.deepEqual(listed, ['far']);
   await assert.rejects(schedulerElsewhere(world.bus).stats(), /cannot be used/);
   assert.notEqual((await schedulerElsewhere(world.bus).health()).status, 'ok');
 });
