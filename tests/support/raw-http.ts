@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
-import type { TestContext } from 'node:test';
+import { after, before } from 'node:test';
 import type { HttpServer, HttpServerOptions } from '../../src/http/server.ts';
 import { FakeWorld, fakeServer } from './http-fakes.ts';
 import { until } from './until.ts';
@@ -58,7 +59,7 @@ export interface Served {
 
 /** A server over a fake world, on a port of its own until the test ends. */
 export async function serve(
-  t: TestContext,
+  t: { readonly after: (end: () => Promise<void>) => void },
   options: Partial<HttpServerOptions> = {},
   world = new FakeWorld().add('north'),
 ): Promise<Served> {
@@ -75,6 +76,15 @@ export async function serve(
     return connection;
   };
   return { server, base, world, raw };
+}
+
+/** As {@link serve}, one for all tests of the suite that calls this. */
+export function served(): () => Served {
+  const ends: (() => Promise<void>)[] = [];
+  let made: Served | null = null;
+  before(async () => void (made = await serve({ after: (end) => ends.push(end) })));
+  after(() => Promise.all(ends.map((end) => end())));
+  return () => made ?? assert.fail('it is not started yet');
 }
 
 /** Request line and headers as they go over the wire, with what ends them. */
