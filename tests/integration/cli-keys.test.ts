@@ -175,7 +175,7 @@ test('queue shows depth, age and rate of the questions and per priority', async 
       task.taskId,
     );
   const consumer = await bus.pull({ stream: streams.tasks, durable: consumers.scheduler(5), parser: AssessmentTask });
-  assert.equal((await consumer.fetch(1, 1_000)).length, 1);
+  assert.equal((await consumer.fetch(1, 30_000)).length, 1);
   const { code, out } = await gantry(['queue', '--data-dir', folder, '--over', '0.2', '--json']);
   assert.equal(code, 0, out);
   const rows: any[] = JSON.parse(out);
