@@ -75,11 +75,7 @@ const latest = async (cameraId: string): Promise<string | undefined> => {
 /** Redis has what the history has, nothing twice, and the newest frame. */
 async function agrees(cameraId: string, newest: Detection, alerts: number): Promise<void> {
   await until(`the history of ${cameraId}`, async () => (await history(cameraId)).length === alerts);
-  await until(
-    `the alerts of ${cameraId}`,
-    async () => (await listed(cameraId).catch(() => [])).length === alerts,
-    20_000,
-  );
+  await until(`the alerts of ${cameraId}`, async () => (await listed(cameraId).catch(() => [])).length === alerts);
   assert.deepEqual(await listed(cameraId), await history(cameraId));
   await until(`the newest of ${cameraId}`, async () => (await latest(cameraId)) === newest.requestId);
 }
@@ -94,7 +90,7 @@ test(
     const [message] = await until('the push', () => pushed.filter(({ cameraId }) => cameraId === 'plain'));
     assert.equal(message?.offset, 1);
     const ttls = await Promise.all([reader.ttl('camera:plain:latest'), reader.ttl(`detection:${frame.requestId}`)]);
-    for (const ttl of ttls) assert.ok(ttl > 290 && ttl <= 300, `${ttl} s`);
+    for (const ttl of ttls) assert.ok(ttl > 200 && ttl <= 300, `${ttl} s`);
   },
 );
 

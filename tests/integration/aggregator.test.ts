@@ -49,7 +49,7 @@ async function newest(frame: Detection): Promise<string[] | null> {
 }
 const shows = (frame: Detection, expected: readonly string[]) =>
   until(`${expected.join(', ')} of ${frame.cameraId}`, async () => isDeepStrictEqual(await newest(frame), expected));
-const statsOf = (system: ActorSystem) => system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 1_000 });
+const statsOf = (system: ActorSystem) => system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 30_000 });
 const send = async (...messages: readonly (Detection | AssessmentResult)[]): Promise<void> => {
   for (const message of messages)
     await ('taskId' in message ? sendResult(world.bus, message) : sendDetection(world.bus, message));
@@ -189,7 +189,7 @@ test('a new process knows which frames went out: repeats change nothing, a late 
   const second = await startAggregator(world.bus, freshFor(200));
   t.after(() => second.stop());
   const latest = await until('it remembers', () =>
-    second.ref(AGGREGATOR).ask({ type: 'latest', cameraId: incomplete.cameraId }, { timeoutMs: 1_000 }),
+    second.ref(AGGREGATOR).ask({ type: 'latest', cameraId: incomplete.cameraId }, { timeoutMs: 30_000 }),
   );
   assert.ok(Date.parse(latest.timestamp) >= Date.parse(incomplete.timestamp));
   await send(result(incomplete, 2, 'medium'), result(waiting, 1, 'low'));

@@ -87,7 +87,7 @@ async function startClips(t: TestContext, clipOf: (message: IngestMessage & { ty
     { log: memoryLog(), onEscalation: (error) => assert.fail(error.message) },
   );
   t.after(() => system.stop());
-  const recordOf = (id: string) => until('what became of the clip', () => clips.find(id), 10_000);
+  const recordOf = (id: string) => until('what became of the clip', () => clips.find(id));
   return { clips, asked, recordOf };
 }
 
@@ -161,15 +161,16 @@ test('the reason is kept for an alert without a clip', async (t) => {
 test('a request is answered, or says that nobody listens or nobody answers', async (t) => {
   const requests = new NatsRequests(world.bus, world.log);
   const Value = z.object({ value: z.number() });
-  assert.deepEqual(await requests.ask('test-doubled', { value: 1 }, Value, 2_000), { outcome: 'nobody' });
+  assert.deepEqual(await requests.ask('test-doubled', { value: 1 }, Value, 30_000), { outcome: 'nobody' });
   const stop = requests.answer('test-doubled', Value, async ({ value }) => {
     if (value > 100) throw new Error('too much');
     return value < 0 ? null : { value: value * 2 };
   });
   t.after(stop);
-  const ask = (value: unknown, parser: z.ZodType = Value) => requests.ask('test-doubled', { value }, parser, 100);
+  const ask = (value: unknown, parser: z.ZodType = Value, ms = 30_000) =>
+    requests.ask('test-doubled', { value }, parser, ms);
   assert.deepEqual(await ask(2), { outcome: 'answered', body: { value: 4 } });
-  for (const value of [-1, 101, 'two']) assert.deepEqual(await ask(value), { outcome: 'silent' });
+  for (const value of [-1, 101, 'two']) assert.deepEqual(await ask(value, Value, 100), { outcome: 'silent' });
   await assert.rejects(ask(2, z.object({ value: z.string() })), { code: 'BUS_REFUSED' });
   assert.equal(await new JetStreamClips(world.bus).find(newRequestId()), null);
 });

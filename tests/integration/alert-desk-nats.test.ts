@@ -69,7 +69,7 @@ test('changes at the same moment are all kept, and one of them loses where they 
     here.change(alert, giveVerdict({ value: 'false', comment: 'a shadow' }, lee())),
   ]);
   assert.ok(!done.includes('conflict'));
-  await until('the other node knows', () => here.handling(alert).revision === there.handling(alert).revision);
+  await until('both nodes know', () => [here, there].every((desk) => desk.handling(alert).revision === 3));
   const { acknowledged, verdict, comment, revision } = here.handling(alert);
   assert.deepEqual([acknowledged?.by, comment?.text, revision], ['kim', 'a shadow', 3]);
   assert.ok(verdict !== null, 'that of the last');

@@ -155,7 +155,7 @@ test('a bad call says what is wrong, and with which code', async () => {
 test('queue shows depth, age and rate of the questions and per priority', async (t) => {
   const nats: EmbeddedService = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
   t.after(() => nats.stop());
-  const bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
+  const bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, log: memoryLog() });
   t.after(() => bus.close());
   await writeRuntimeFile(folder, {
     pid: process.pid,
@@ -175,7 +175,7 @@ test('queue shows depth, age and rate of the questions and per priority', async 
       task.taskId,
     );
   const consumer = await bus.pull({ stream: streams.tasks, durable: consumers.scheduler(5), parser: AssessmentTask });
-  assert.equal((await consumer.fetch(1, 1_000)).length, 1);
+  assert.equal((await consumer.fetch(1, 30_000)).length, 1);
   const { code, out } = await gantry(['queue', '--data-dir', folder, '--over', '0.2', '--json']);
   assert.equal(code, 0, out);
   const rows: any[] = JSON.parse(out);

@@ -13,7 +13,7 @@ describe('gantry users', () => {
   it('adds, lists, resets and removes users without a token', async (t) => {
     const nats = await ownNats(t, '');
     const url = `nats://127.0.0.1:${nats.port}`;
-    const bus = await NatsBus.open({ url, startTimeoutMs: 10_000, log: memoryLog() });
+    const bus = await NatsBus.open({ url, startTimeoutMs: 30_000, log: memoryLog() });
     t.after(() => bus.close());
     const viewer = await gantry(url, 'add', 'eve');
     assert.deepEqual([viewer.code, /first user must be an admin/u.test(viewer.err)], [1, true]);

@@ -10,6 +10,7 @@ import { DeadLetterBox } from '../../src/infra/nats/dead-letter-box.ts';
 import { Detection } from '../../src/messages/detection.ts';
 import { newRequestId } from '../../src/messages/ids.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
+import { fetched } from '../support/fetched.ts';
 import { gantryWith, type Ran } from '../support/gantry-here.ts';
 import { memoryLog } from '../support/log.ts';
 import { detection } from '../support/samples.ts';
@@ -25,7 +26,7 @@ let box: DeadLetterBox;
 before(async () => {
   folder = temporaryFolder();
   server = await startNatsServer({ dataDir: folder, log });
-  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 30_000, log });
   box = new DeadLetterBox(bus.link);
 });
 after(async () => {
@@ -34,8 +35,9 @@ after(async () => {
 });
 
 const publish = (frame: Detection) => bus.publish(subjects.detection(frame.cameraId), frame, frame, frame.requestId);
-const take = async (): Promise<readonly Delivery<Detection>[]> =>
-  (await bus.pull({ stream: streams.detections, durable: consumers.taskGenerator, parser: Detection })).fetch(10, 500);
+const pulled = () => bus.pull({ stream: streams.detections, durable: consumers.taskGenerator, parser: Detection });
+const take = async (): Promise<readonly Delivery<Detection>[]> => (await pulled()).fetch(10, 500);
+const taken = async (): Promise<readonly Delivery<Detection>[]> => fetched(await pulled(), 1);
 const some = <T>(list: readonly T[]): readonly T[] | null => (list.length > 0 ? list : null);
 const gantry = (...args: string[]): Promise<Ran> =>
   gantryWith({ GANTRY_DATA_DIR: folder, NATS_URL: server.url }, ...args);
@@ -88,7 +90,7 @@ test('a message that fails every time is a dead letter after ten deliveries, not
   const frame = detection(1, { cameraId: 'cam-poison' });
   await publish(frame);
   for (let attempt = 1; attempt <= 10; attempt += 1) {
-    const [delivery] = await until('a delivery', async () => some(await take()));
+    const [delivery] = await taken();
     assert.equal(delivery?.attempt, attempt);
     delivery?.nak(0);
   }
@@ -104,7 +106,7 @@ test('a message that fails every time is a dead letter after ten deliveries, not
 test("whoever takes a message may give it up with a reason; another stream's are told apart", async () => {
   const frame = detection(1, { cameraId: 'cam-given-up' });
   await publish(frame);
-  const [delivery] = await take();
+  const [delivery] = await taken();
   await delivery?.deadLetter('three\nlines\nlong');
   const [newest] = await box.list({ limit: 1 });
   assert.deepEqual(
@@ -134,7 +136,7 @@ test('the command lists, shows and replays them', async () => {
 
   const replayed = await gantry('dlq', 'replay', String(given.id));
   assert.equal(replayed.code, 0, replayed.err);
-  const [delivery] = await take();
+  const [delivery] = await taken();
   assert.equal(delivery?.body.cameraId, 'cam-given-up');
   delivery?.ack();
   assert.equal(await box.get(given.id), null);
@@ -148,8 +150,10 @@ test('the command lists, shows and replays them', async () => {
   assert.equal(got.attempt, 1);
   got.ack();
   // The unreadable one could not be read this time either.
-  await take();
-  const left = await until('given up again', async () => some(await box.list({ limit: 10 })));
+  const left = await until('given up again', async () => {
+    await take();
+    return some(await box.list({ limit: 10 }));
+  });
   assert.equal(left.length, 1);
   assert.deepEqual(
     { cameraId: left[0]?.cameraId, sameLetter: left[0]?.id === bad.id },

@@ -98,7 +98,7 @@ describe('methods', () => {
     const { world, ask } = await serve(t);
     const frame = world.saw(aggregate('north'), await makeJpeg());
     for (const path of [...PATHS, '/api/cameras/north/snapshot.jpg', `/api/images/${frame.imageId}`]) {
-      const reply = await ask(path, { method: 'HEAD', signal: AbortSignal.timeout(5_000) });
+      const reply = await ask(path, { method: 'HEAD', signal: AbortSignal.timeout(30_000) });
       assert.deepEqual({ status: reply.status, text: await reply.text() }, { status: 200, text: '' }, path);
     }
     assert.equal((await ask('/api/cameras/nobody', { method: 'HEAD' })).status, 404);

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { ErrorBody, HttpError } from '../../src/http/errors/http-error.ts';
 import type { HttpPorts } from '../../src/http/ports.ts';
 import { FakeWorld } from '../support/http-fakes.ts';
-import { head, serve, upgrade } from '../support/raw-http.ts';
+import { head, serve, served, upgrade } from '../support/raw-http.ts';
 import { until } from '../support/until.ts';
 
 const upload = (body: string): string =>
@@ -72,14 +72,14 @@ it('a request with two hosts is refused: a proxy may have looked at the other', 
 });
 
 describe('what the packages behind the server refuse', () => {
+  const suite = served();
   for (const [what, from, to] of [
     ['version', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Version: 99'],
     ['key', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Key: x'],
     ['protocol', 'Host: localhost', 'Host: localhost\r\nSec-WebSocket-Protocol: a,,a'],
   ] as const) {
-    it(`has the shape of every error: a WebSocket with a wrong ${what}`, async (t) => {
-      const { raw } = await serve(t);
-      const connection = raw().write(upgrade('/ws').replace(from, to));
+    it(`has the shape of every error: a WebSocket with a wrong ${what}`, async () => {
+      const connection = suite().raw().write(upgrade('/ws').replace(from, to));
       assert.equal(await connection.status(), 400);
       const body = await connection.json();
       assert.ok(ErrorBody.safeParse(body).success, connection.received);
@@ -89,18 +89,20 @@ describe('what the packages behind the server refuse', () => {
   }
 
   for (const path of ['/api//cameras', '/%2e%2e/%2e%2e/x.js', '/a%00b', '//evil.example/', '/\\x.js']) {
-    it(`is answered as an address that is not there: ${path}`, async (t) => {
-      const { raw } = await serve(t);
-      const connection = raw().write(head(`GET ${path} HTTP/1.1`, 'Host: localhost'));
+    it(`is answered as an address that is not there: ${path}`, async () => {
+      const connection = suite()
+        .raw()
+        .write(head(`GET ${path} HTTP/1.1`, 'Host: localhost'));
       assert.equal(await connection.status(), 404);
       assert.equal((await connection.json())['code'], 'UNKNOWN_ROUTE');
     });
   }
 
-  it('says that a part of the path is too long, however long it is', async (t) => {
-    const { raw } = await serve(t);
+  it('says that a part of the path is too long, however long it is', async () => {
     for (const length of [300, 5_000, 15_000]) {
-      const connection = raw().write(head(`GET /api/cameras/${'a'.repeat(length)} HTTP/1.1`, 'Host: localhost'));
+      const connection = suite()
+        .raw()
+        .write(head(`GET /api/cameras/${'a'.repeat(length)} HTTP/1.1`, 'Host: localhost'));
       assert.equal(await connection.status(), 400);
       assert.match(String((await connection.json())['message']), /^path: a part of it has more than 200 characters/u);
     }

@@ -4,19 +4,21 @@ import { WebSocket } from 'ws';
 import { ErrorBody, HttpError } from '../../src/http/errors/http-error.ts';
 import { AddressRanges } from '../../src/infra/address-ranges.ts';
 import { FakeWorld } from '../support/http-fakes.ts';
-import { head, RawConnection, serve, upgrade } from '../support/raw-http.ts';
+import { head, RawConnection, serve, served, upgrade } from '../support/raw-http.ts';
 import { until } from '../support/until.ts';
 
 /** The beginning of a picture. */
-const multipart = (length: number): string =>
+const multipart = (length: number, ...more: readonly string[]): string =>
   head(
     'POST /api/assessments HTTP/1.1',
     'Host: localhost',
     'Content-Type: multipart/form-data; boundary=X',
     `Content-Length: ${length}`,
+    ...more,
   ) + head('--X', 'Content-Disposition: form-data; name="image"; filename="x.jpg"', 'Content-Type: image/jpeg');
 
 describe('upgrades to WebSocket', () => {
+  const suite = served();
   for (const path of [
     '/nothing',
     '/api/health',
@@ -31,18 +33,19 @@ describe('upgrades to WebSocket', () => {
     '/api/cameras/%ff',
     `/api/cameras/${'a'.repeat(300)}`,
   ]) {
-    it(`are refused at ${path.slice(0, 30)} in the shape of every error, and the connection is closed`, async (t) => {
-      const { raw, server } = await serve(t);
+    it(`are refused at ${path.slice(0, 30)} in the shape of every error, and the connection is closed`, async () => {
+      const { raw, server } = suite();
+      const known = server.refused().upgrade;
       const connection = raw().write(upgrade(path));
       assert.ok([400, 404].includes(await connection.status()), connection.received);
       assert.ok(ErrorBody.safeParse(await connection.json()).success, connection.received);
       await until('the connection to be closed', () => connection.closed);
-      if (!path.includes('%') && path.length < 100) assert.equal(server.refused().upgrade, 1);
+      if (!path.includes('%') && path.length < 100) assert.equal(server.refused().upgrade, known + 1);
     });
   }
 
-  it('with another method, or to another protocol, do not open one', async (t) => {
-    const { raw } = await serve(t);
+  it('with another method, or to another protocol, do not open one', async () => {
+    const { raw } = suite();
     const posted = raw().write(upgrade('/ws').replace('GET', 'POST'));
     assert.ok((await posted.status()) >= 400);
     const other = raw().write(upgrade('/api/health').replace('websocket', 'h2c'));
@@ -105,7 +108,8 @@ describe('idle connections', () => {
     assert.equal(await slow.status(), 408);
     assert.equal((await slow.json())['code'], 'REQUEST_TIMEOUT');
     for (const [name, connection] of Object.entries({ silent, slow, kept }))
-      await until(`${name} to be closed`, () => connection.closed, 5_000);
+      // Before the default of 10 s would close them.
+      await until(`${name} to be closed`, () => connection.closed, 9_000);
     assert.ok(server.refused().slow >= 1);
   });
 
@@ -130,12 +134,20 @@ describe('idle connections', () => {
 });
 
 describe('uploads', () => {
-  const QUICK = { paceMs: 500, paceBytes: 64 * 1024 };
+  /** Begins a picture; resolves once the server has given it a place, and so asks for its body. */
+  const placed = async (connection: RawConnection, length: number): Promise<RawConnection> => {
+    connection.write(multipart(length, 'Expect: 100-continue'));
+    await until('a place', () => connection.received.includes('100 Continue'));
+    return connection;
+  };
+  /** The only thing that the server has sent: it asks for the body. */
+  const isRead = ({ received }: RawConnection): boolean => /^HTTP\/1\.1 100 Continue\s*$/u.test(received);
+  /** Longer than a pause of a busy machine, in which the steady sender stands still as well. */
+  const QUICK = { paceMs: 2_000, paceBytes: 64 * 1024 };
 
   it('beyond the places are refused before their bytes are read, by address and in all', async (t) => {
     const { raw, server } = await serve(t, { limits: { maxUploads: 3, maxUploadsPerAddress: 2 } });
-    const reading = [raw(), raw(), raw('127.0.0.2')].map((connection) => connection.write(multipart(1_000_000)));
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    const reading = await Promise.all([raw(), raw(), raw('127.0.0.2')].map((each) => placed(each, 1_000_000)));
     for (const from of ['127.0.0.1', '127.0.0.3']) {
       const refused = raw(from).write(multipart(1_000_000));
       assert.equal(await refused.status(), 429);
@@ -150,23 +162,26 @@ describe('uploads', () => {
     assert.equal(await long.status(), 429);
     await until('the connection to be closed', () => long.closed);
     assert.ok(!taken, 'not all of it was taken');
-    assert.ok(reading.every(({ received }) => received === ''));
+    assert.ok(reading.every(isRead));
     // A place is free again when its connection is gone.
     reading[0]!.end();
     await until('a free place', async () => {
-      const next = raw().write(multipart(1_000_000));
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      return next.received === '';
+      const next = raw().write(multipart(1_000_000, 'Expect: 100-continue'));
+      await until('an answer', () => next.received !== '');
+      return isRead(next);
     });
   });
 
   it('keep their place until their picture is done with, also when their sender has gone', async (t) => {
     let finish = (): void => undefined;
     const gate = new Promise<void>((resolve) => (finish = resolve));
+    let begun = 0;
     class Judging extends FakeWorld {
       override ports(): ReturnType<FakeWorld['ports']> {
-        const submit = async (): Promise<never> =>
-          gate.then(() => Promise.reject(new HttpError('IMAGE_REFUSED', 'no')));
+        const submit = async (): Promise<never> => {
+          begun += 1;
+          return gate.then(() => Promise.reject(new HttpError('IMAGE_REFUSED', 'no')));
+        };
         return { ...super.ports(), assessments: { submit, get: async () => null } };
       }
     }
@@ -182,7 +197,8 @@ describe('uploads', () => {
         ) + body,
       );
     const first = order();
-    await until('the place to be taken', async () => (await order().status()) === 429);
+    await until('the place to be taken', () => begun === 1);
+    assert.equal(await order().status(), 429);
     assert.equal(first.received, '');
     first.end();
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -193,8 +209,7 @@ describe('uploads', () => {
 
   it('hold a bounded number of bytes together', async (t) => {
     const { raw } = await serve(t, { limits: { uploadBytes: 10_000_000 } });
-    raw().write(multipart(9_000_000));
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await placed(raw(), 9_000_000);
     assert.equal(await raw().write(multipart(2_000_000)).status(), 429);
     assert.equal(await raw().write(multipart(11_000_000)).status(), 413);
     const unknown = raw().write(
@@ -252,7 +267,8 @@ describe('uploads', () => {
 
 describe('WebSockets of strangers', () => {
   it('that ping without reading are dropped', async (t) => {
-    const { raw, server } = await serve(t, { limits: { softBytes: 64 * 1024 } });
+    // No heartbeat: it would drop them as well.
+    const { raw, server } = await serve(t, { limits: { softBytes: 64 * 1024, heartbeatMs: 600_000 } });
     const connection = raw().write(upgrade('/ws'));
     assert.equal(await connection.status(), 101);
     connection.socket.pause();
@@ -260,7 +276,7 @@ describe('WebSockets of strangers', () => {
     const flood = Buffer.concat(Array.from({ length: 500 }, () => ping));
     const sending = setInterval(() => connection.socket.writableLength < 10_000_000 && connection.write(flood), 1);
     t.after(() => clearInterval(sending));
-    await until('the viewer to be gone', () => server.figures().viewers === 0, 20_000);
+    await until('the viewer to be gone', () => server.figures().viewers === 0);
   });
 
   it('that send rubbish without end are read no further once they are closed', async (t) => {

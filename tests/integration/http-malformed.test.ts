@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ErrorBody } from '../../src/http/errors/http-error.ts';
-import { head, serve } from '../support/raw-http.ts';
+import { head, served } from '../support/raw-http.ts';
 
 describe('requests that are none', () => {
+  const suite = served();
   const CASES: Readonly<Record<string, readonly [string, number, string]>> = {
     garbage: ['\x16\x03\x01\x02\x00\x01\r\n\r\n', 400, 'BAD_REQUEST'],
     'no host': ['GET /api/health HTTP/1.1\r\n\r\n', 400, 'BAD_REQUEST'],
@@ -83,9 +84,8 @@ describe('requests that are none', () => {
   }
 
   for (const [name, [request, status, code]] of Object.entries(CASES)) {
-    it(`such as ${name}, are answered ${status} in the shape of every error`, async (t) => {
-      const { raw } = await serve(t);
-      const connection = raw().write(Buffer.from(request, 'latin1'));
+    it(`such as ${name}, are answered ${status} in the shape of every error`, async () => {
+      const connection = suite().raw().write(Buffer.from(request, 'latin1'));
       assert.equal(await connection.status(), status, connection.received.slice(0, 500));
       const body = await connection.json();
       assert.ok(ErrorBody.safeParse(body).success, connection.received.slice(0, 500));

@@ -61,10 +61,10 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
 
   it('reaches viewers as MPEG-1 in MPEG-TS, from one encoder, and ends with the last of them', async () => {
     const one = watch('north');
-    await until('video', () => one.bytes() > 100_000, 20_000);
+    await until('video', () => one.bytes() > 100_000);
     assert.equal(camera.readers, 1);
     const two = watch('north');
-    await until('video for the second', () => two.bytes() > 30_000, 20_000);
+    await until('video for the second', () => two.bytes() > 30_000);
     assert.equal(camera.readers, 1, 'still one encoder');
     for (const { chunks } of [one, two]) {
       assert.equal(chunks[0]!.subarray(0, 4).toString(), 'jsmp');
@@ -102,9 +102,9 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
 
   it("reaches viewers as the camera's own H.264, from one reader, each from a keyframe on", async () => {
     const one = watch('north', 'h264');
-    await until('video', () => one.bytes() > 20_000, 20_000);
+    await until('video', () => one.bytes() > 20_000);
     const two = watch('north', 'h264');
-    await until('video for the second', () => two.bytes() > 20_000, 20_000);
+    await until('video for the second', () => two.bytes() > 20_000);
     assert.equal(camera.readers, 1, 'one reader');
     assert.equal(server.figures().live.viewers['h264'], 2);
     for (const { chunks } of [one, two]) {
@@ -130,7 +130,7 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
       world.previewSources.set(id, `unix:${join(folder, id)}`);
     }
     const viewers = [...ids, ...ids].map((id) => watch(id, 'h264'));
-    await until('video of all', () => viewers.every((viewer) => viewer.bytes() > 10_000), 20_000);
+    await until('video of all', () => viewers.every((viewer) => viewer.bytes() > 10_000));
     assert.deepEqual(server.figures().live.viewers, { h264: 32, mpeg1: 0 });
   });
 
@@ -158,7 +158,7 @@ describe('live video', { skip: runnable ? false : `no ffmpeg at ${ffmpeg}: insta
 
   it('starts again for a viewer who comes later', async () => {
     const viewer = watch('north', 'h264');
-    await until('video', () => viewer.bytes() > 20_000, 20_000);
+    await until('video', () => viewer.bytes() > 20_000);
   });
 
   it('ends when the camera is removed', async () => {

@@ -172,7 +172,7 @@ test('nothing that stands in the place of the record stops the sharing', async (
   const heals = async (what: string): Promise<void> => {
     priority += 1;
     await a.admin.patch('one', { priority });
-    await until(`${what}: b has what a says`, () => b.admin.keys.config.keys[0]?.priority === priority, 10_000);
+    await until(`${what}: b has what a says`, () => b.admin.keys.config.keys[0]?.priority === priority);
   };
   for (const [what, body] of Object.entries(bodies)) {
     await poison(redis, body, 'no number');

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { Redis } from 'ioredis';
 import { startRedisServer } from '../../src/embedded/redis-server.ts';
-import type { EmbeddedService } from '../../src/embedded/service.ts';
 import { LimitMemory } from '../../src/keys/limits.ts';
 import { KeyPool } from '../../src/keys/pool.ts';
 import { poolSettings, type PoolStep } from '../../src/keys/pool.types.ts';
@@ -29,7 +28,6 @@ const now = (): number => Math.floor(performance.timeOrigin + performance.now())
  * A pool with its gates, as the actor drives it: calls as often as it may, each taking some ms and less than reserved.
  */
 class Node {
-  static readonly running: Node[] = [];
   readonly gate: TokenGate;
   readonly id: string;
   readonly used: number[] = [];
@@ -43,7 +41,7 @@ class Node {
   constructor(url: string, id: string, callMs = 20) {
     this.id = id;
     this.#callMs = callMs;
-    const config = keyConfig(KEYS, 'round_robin', { transit_guard_ms: 10, timeout_seconds: 1 });
+    const config = keyConfig(KEYS, 'round_robin', { transit_guard_ms: 10, timeout_seconds: 5 });
     this.#calls = new RedisGate({ url, nodeId: id, now, log: silent });
     this.gate = new TokenGate(this.#calls, { url, nodeId: id, now, log: silent });
     this.#pool = new KeyPool(
@@ -53,7 +51,6 @@ class Node {
       id,
       this.gate,
     );
-    Node.running.push(this);
     this.gate.onChange(() => this.#apply(this.#pool.advance(now())));
   }
 
@@ -67,7 +64,6 @@ class Node {
   }
 
   async stop(): Promise<void> {
-    Node.running.splice(Node.running.indexOf(this), 1);
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.gate.close();
@@ -112,78 +108,78 @@ class Node {
   }
 }
 
-describe('a limit of tokens shared over Redis', options, () => {
-  let redis: EmbeddedService;
-  let folder: string;
-  let client: Redis;
-  before(async () => {
-    folder = temporaryFolder();
-    redis = await startRedisServer({ dataDir: folder, log: silent });
-    client = new Redis(redis.url);
-  });
-  after(async () => {
+/** A Redis, and nodes over it, all ended with the test. */
+async function started(t: TestContext) {
+  const redis = await startRedisServer({ dataDir: temporaryFolder(), log: silent });
+  const client = new Redis(redis.url);
+  const nodes: Node[] = [];
+  t.after(async () => {
+    await Promise.all(nodes.map((node) => node.stop()));
     client.disconnect();
     await redis.stop();
   });
-  afterEach(async () => void (await Promise.all([...Node.running].map((node) => node.stop()))));
-  /** What Redis counts, and what it would count if it added up. */
-  const counted = async (): Promise<readonly [sum: number, all: number]> => {
-    const { sum, ...calls } = await client.hgetall(TOKEN_NAMES.weights('group:g'));
-    return [Number(sum ?? 0), Object.values(calls).reduce((total, tokens) => total + Number(tokens), 0)];
+  return {
+    redis,
+    client,
+    node: async (id: string, callMs?: number): Promise<Node> => {
+      const node = new Node(redis.url, id, callMs);
+      nodes.push(node);
+      await node.start();
+      return node;
+    },
+    used: () => nodes.reduce((sum, node) => sum + node.tokens, 0),
+    /** What Redis counts, and what it would count if it added up. */
+    counted: async (): Promise<readonly [sum: number, all: number]> => {
+      const { sum, ...calls } = await client.hgetall(TOKEN_NAMES.weights('group:g'));
+      return [Number(sum ?? 0), Object.values(calls).reduce((total, tokens) => total + Number(tokens), 0)];
+    },
   };
+}
 
-  it('three nodes together use a minute up and not more; the sum that Redis keeps is that of the calls', async () => {
-    await client.flushall();
-    const nodes = ['a', 'b', 'c'].map((id) => new Node(redis.url, id));
-    await Promise.all(nodes.map((node) => node.start()));
-    const used = (): number => nodes.reduce((sum, node) => sum + node.tokens, 0);
+// Side by side: they mostly wait.
+describe('a limit of tokens shared over Redis', { ...options, concurrency: true }, () => {
+  it('three nodes together use a minute up and not more; the sum that Redis keeps is that of the calls', async (t) => {
+    const { node, used, counted } = await started(t);
+    const nodes = await Promise.all(['a', 'b', 'c'].map((id) => node(id)));
     // A call may need 1,000 (800 at most for its prompt, until more is known), so the last of them stay free.
-    await until('the minute is nearly used up', () => used() > TPM - 1_000, 20_000);
+    await until('the minute is nearly used up', () => used() > TPM - 1_000);
     await until('all is reported', async () => (await counted())[0] === used());
     assert.deepEqual(await counted(), [used(), used()]);
     assert.ok(used() <= TPM, `${used()} tokens`);
     for (const { id, used: calls } of nodes) assert.ok(calls.length > 0, `${id} got nothing`);
     // A node that comes now finds it spent.
-    const late = new Node(redis.url, 'late');
-    await late.start();
+    const late = await node('late');
     await new Promise((resolve) => setTimeout(resolve, 1_500));
-    assert.ok(used() + late.tokens <= TPM, `${used()} and ${late.tokens} tokens`);
+    assert.ok(used() <= TPM, `${used()} tokens, ${late.tokens} of them of the late node`);
   });
 
-  it('Redis loses its data: two nodes report their use, and neither goes on before the others must have', async () => {
-    await client.flushall();
-    const nodes = ['a', 'b'].map((id) => new Node(redis.url, id));
-    await Promise.all(nodes.map((node) => node.start()));
-    const used = (): number => nodes.reduce((sum, node) => sum + node.tokens, 0);
-    await until('half is used', () => used() > TPM / 2, 20_000);
+  it('Redis loses its data: two nodes report their use, and neither goes on before the others must have', async (t) => {
+    const { client, node, used } = await started(t);
+    const nodes = await Promise.all(['a', 'b'].map((id) => node(id)));
+    await until('half is used', () => used() > TPM / 2);
     await client.flushall();
     const at = used();
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     assert.ok(used() <= TPM, `${at} tokens, then ${used()}`);
-    await until('they share again', () => nodes.every((node) => node.gate.mode === 'shared'), 10_000);
+    await until('they share again', () => nodes.every((node) => node.gate.mode === 'shared'));
   });
 
-  it('Redis is away: a node that was alone goes on under its limit and counts what it used before', async () => {
-    await client.flushall();
-    const node = new Node(redis.url, 'alone', 100);
-    await node.start();
-    await until('some is used', () => node.tokens > 3_000, 20_000);
-    const pid = redis.pid?.();
-    assert.ok(typeof pid === 'number');
+  it('Redis is away: a node that was alone goes on under its limit and counts what it used before', async (t) => {
+    const { redis, counted, ...world } = await started(t);
+    const node = await world.node('alone', 100);
+    await until('some is used', () => node.tokens > 3_000);
+    const pid = redis.pid();
+    assert.ok(pid !== null);
     process.kill(pid, 'SIGSTOP');
     try {
-      await until('it says so', () => node.gate.mode === 'degraded', 10_000);
+      await until('it says so', () => node.gate.mode === 'degraded');
       const calls = node.used.length;
-      await until('it goes on', () => node.used.length > calls + 4 || node.tokens > TPM - 1_000, 20_000);
+      await until('it goes on', () => node.used.length > calls + 4 || node.tokens > TPM - 1_000);
     } finally {
       process.kill(pid, 'SIGCONT');
     }
-    await until('it shares again', () => node.gate.mode === 'shared', 15_000);
-    await until(
-      'all is known to Redis',
-      async () => node.tokens > TPM - 1_000 && (await counted())[1] >= node.tokens,
-      20_000,
-    );
+    await until('it shares again', () => node.gate.mode === 'shared');
+    await until('all is known to Redis', async () => node.tokens > TPM - 1_000 && (await counted())[1] >= node.tokens);
     assert.ok(node.tokens <= TPM, `${node.tokens} tokens`);
   });
 });

@@ -60,7 +60,7 @@ describe('alerts about Gantry on two nodes', () => {
     const stack = new StartStack(log as never);
     const bus = await stack.step(
       'bus',
-      () => NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log }),
+      () => NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, log }),
       (opened) => opened.close(),
     );
     const metrics = createMetrics({ log, process: false });

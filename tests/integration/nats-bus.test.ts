@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { connect, RequestStrategy } from 'nats';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
-import { freePort } from '../../src/embedded/tcp.ts';
+import { freePort, untilAnswers } from '../../src/embedded/tcp.ts';
 import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
 import { JetStreamImages } from '../../src/infra/nats/image-store.ts';
 import { registerRoles } from '../../src/infra/nats/services.ts';
@@ -15,7 +15,9 @@ import { PicturesWanted } from '../../src/messages/wanted.ts';
 import { findNatsServer } from '../../src/provision/binaries.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { memoryLog } from '../support/log.ts';
+import { fetched } from '../support/fetched.ts';
 import { detection } from '../support/samples.ts';
+import { ownNats } from '../support/own-servers.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
@@ -27,7 +29,7 @@ let bus: NatsBus;
 before(async () => {
   folder = temporaryFolder();
   server = await startNatsServer({ dataDir: folder, log });
-  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 30_000, log });
 });
 after(async () => {
   await bus.close();
@@ -59,7 +61,7 @@ test('a published message is fetched at once, carries readable headers, and is g
   assert.deepEqual([JSON.parse(text), trace, camera], [frame, frame.traceId, frame.cameraId]);
 
   const consumer = await generator();
-  const [delivery, ...more] = await consumer.fetch(10, 1_000);
+  const [delivery, ...more] = await fetched(consumer, 1);
   assert.equal(more.length, 0);
   assert.deepEqual(delivery?.body, frame);
   assert.equal(delivery?.attempt, 1);
@@ -72,14 +74,15 @@ test('the same id twice is one message', async () => {
   await publish(frame);
   await publish(frame);
   const consumer = await generator();
-  const got = await consumer.fetch(10, 200);
+  const got = await fetched(consumer, 1);
   for (const each of got) each.ack();
   assert.equal(got.length, 1);
+  assert.deepEqual(await consumer.fetch(10, 50), []);
 });
 
 test('a fetch on an empty consumer wakes up with the first message', async () => {
   const consumer = await generator();
-  const waiting = consumer.fetch(10, 10_000);
+  const waiting = consumer.fetch(10, 30_000);
   await new Promise((resolve) => setTimeout(resolve, 100));
   const frame = detection(0);
   await publish(frame);
@@ -90,32 +93,29 @@ test('a fetch on an empty consumer wakes up with the first message', async () =>
 
 test('what is acked right before the connection is closed stays acked', async () => {
   for (let each = 0; each < 5; each += 1) await publish(detection(0));
-  const leaving = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  const leaving = await NatsBus.open({ url: server.url, startTimeoutMs: 30_000, log });
   const consumer = await leaving.pull({
     stream: streams.detections,
     durable: consumers.taskGenerator,
     parser: Detection,
   });
-  const got = await until('all', async () => {
-    const some = await consumer.fetch(10, 1_000);
-    return some.length === 5 ? some : null;
-  });
+  const got = await fetched(consumer, 5);
   for (const delivery of got) delivery.ack();
   await leaving.close();
   const staying = await generator();
-  await until('nothing is open', async () => (await staying.lag()).unsettled === 0, 5_000);
+  await until('nothing is open', async () => (await staying.lag()).unsettled === 0);
 });
 
 test('a handed back message comes again, counted; lag tells what waits', async () => {
   const frame = detection(0);
   await publish(frame);
   const consumer = await generator();
-  const [first] = await consumer.fetch(1, 1_000);
+  const [first] = await fetched(consumer, 1);
   assert.deepEqual(await consumer.lag(), { waiting: 0, unsettled: 1 });
   first?.nak(50);
-  const second = await until('redelivery', async () => (await consumer.fetch(1, 1_000))[0]);
-  assert.equal(second.attempt, 2);
-  second.ack();
+  const [second] = await fetched(consumer, 1);
+  assert.equal(second?.attempt, 2);
+  second?.ack();
 });
 
 test('a body that does not parse is given up, counted and logged, and does not stop the others', async () => {
@@ -124,12 +124,13 @@ test('a body that does not parse is given up, counted and logged, and does not s
   const good = detection(0);
   await publish(good);
   const consumer = await generator();
-  const got = [...(await consumer.fetch(10, 500)), ...(await consumer.fetch(10, 500))];
+  const got = await fetched(consumer, 1);
   for (const each of got) each.ack();
   assert.deepEqual(
     got.map((each) => each.body.requestId),
     [good.requestId],
   );
+  assert.deepEqual(await consumer.fetch(10, 50), []);
   assert.ok(bus.counters.badBodies >= 1);
   assert.ok(log.lines.some((line) => line.level === 'error' && line.fields['subject'] === 'detection-results.cam-bad'));
 });
@@ -181,30 +182,44 @@ test('each role is a micro service that answers its stats', async (t) => {
   t.after(() => stop());
   const nc = await connect(natsOptions(server.url));
   t.after(() => nc.close());
-  const found: string[] = [];
-  for await (const info of await nc.services.client({ strategy: RequestStrategy.JitterTimer, maxWait: 500 }).info())
-    found.push(info.name);
+  const client = nc.services.client({ strategy: RequestStrategy.JitterTimer, maxWait: 500 });
+  // Those that answer later than that are not found.
+  const found = await until('a service', async () => {
+    const names: string[] = [];
+    for await (const { name } of await client.info()) names.push(name);
+    return names.length > 0 && names;
+  });
   assert.deepEqual(found, ['gantry-scheduler']);
-  const reply = await nc.request('gantry.scheduler.stats', '', { timeout: 1_000 });
+  const reply = await nc.request('gantry.scheduler.stats', '', { timeout: 30_000 });
   assert.deepEqual(reply.json(), { inFlight: 3 });
 });
 
-test('while the server is down publishing is refused at once, and goes on by itself when it is back', async () => {
-  const pid = server.pid();
-  assert.ok(pid);
-  process.kill(pid, 'SIGKILL');
-  await until('the link notices', () => bus.state() === 'reconnecting');
-  await assert.rejects(publish(detection(0)), { code: 'BUS_DOWN' });
-  await assert.rejects((await generator()).fetch(1, 1_000), { code: 'BUS_DOWN' });
-  await until('reconnected', () => bus.state() === 'connected');
+test('while the server is down publishing is refused at once, and goes on by itself when it is back', async (t) => {
+  // Nobody starts it again before we do.
+  const own = await ownNats(t, '');
+  const link = await NatsBus.open({ url: `nats://127.0.0.1:${own.port}`, startTimeoutMs: 30_000, log });
+  t.after(() => link.close());
+  const consumer = await link.pull({
+    stream: streams.detections,
+    durable: consumers.taskGenerator,
+    parser: Detection,
+  });
+  const send = (frame: Detection) =>
+    link.publish(subjects.detection(frame.cameraId), frame, traceOf(frame), frame.requestId);
+  await own.kill();
+  await until('the link notices', () => link.state() === 'reconnecting');
+  await assert.rejects(send(detection(0)), { code: 'BUS_DOWN' });
+  await assert.rejects(consumer.fetch(1, 1_000), { code: 'BUS_DOWN' });
+  await own.start('');
+  await until('reconnected', () => link.state() === 'connected');
   const frame = detection(0);
   await until('published', () =>
-    publish(frame).then(
+    send(frame).then(
       () => true,
       () => false,
     ),
   );
-  const [delivery] = await (await generator()).fetch(1, 2_000);
+  const [delivery] = await fetched(consumer, 1);
   assert.equal(delivery?.body.requestId, frame.requestId);
   delivery?.ack();
 });
@@ -214,6 +229,8 @@ test('a server without JetStream is waited for, then given up with a message tha
   const { path } = await findNatsServer();
   const bare = spawn(path, ['--addr', '127.0.0.1', '--port', String(port)], { stdio: 'ignore' });
   t.after(() => bare.kill('SIGKILL'));
+  const reachable = { host: '127.0.0.1', port, send: '', isReady: (answer: string) => answer.includes('INFO') };
+  await untilAnswers(reachable, AbortSignal.timeout(30_000));
   await assert.rejects(NatsBus.open({ url: `nats://127.0.0.1:${port}`, startTimeoutMs: 1_500, log }), (error: Error) =>
     /has no JetStream: start it with --jetstream/.test(error.message),
   );

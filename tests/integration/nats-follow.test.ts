@@ -35,7 +35,7 @@ before(async () => {
     ack_policy: 'explicit' as never,
     max_deliver: 5,
   });
-  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 30_000, log });
 });
 after(async () => {
   await bus.close();
@@ -76,7 +76,7 @@ const outage = async (whileDown: () => void): Promise<void> => {
   process.kill(pid(), 'SIGKILL');
   whileDown();
   await until('the link notices', () => bus.state() === 'reconnecting');
-  await until('reconnected', () => bus.state() === 'connected', 10_000);
+  await until('reconnected', () => bus.state() === 'connected');
 };
 
 test('a durable consumer of an earlier version is brought up to date', async () => {

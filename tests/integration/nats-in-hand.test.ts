@@ -81,7 +81,6 @@ for (const [how, afterMs] of [
       const settled = until(
         'the end of the process, or of its killer',
         async () => (await letterOf(killer)) !== undefined,
-        8_000,
       ).then(() => false);
       if (await Promise.race([ended, settled])) deaths += 1;
       settled.catch(() => undefined);
@@ -108,7 +107,7 @@ test('messages that were merely in flight when somebody killed the process are h
   await kill(consumer);
   await Promise.all(sending);
   consumer.start();
-  await until('all are answered', async () => (await answered(frames)).length === frames.length, 15_000);
+  await until('all are answered', async () => (await answered(frames)).length === frames.length);
   assert.equal(
     (await box.list({ limit: 100 })).filter(({ cameraId }) => cameraId?.startsWith('flight-') === true).length,
     0,
@@ -172,9 +171,12 @@ test('what earlier lives left is taken over, once, and a clean end leaves nothin
   // It ends here, and the next life finds the last eight.
   const second = new InHand(file, log);
   assert.equal(second.delay('S c 12 1'), 0);
+  // Told one right after the other, unless the machine was busy meanwhile.
+  const began = performance.now();
   const waits = [13, 14, 15].map((seq) => Number(second.delay(`S c ${seq} 1`)));
+  const tookMs = Math.ceil(performance.now() - began);
   assert.ok(
-    waits.every((ms, index) => ms > 100 * index - 50 && ms <= 100 * index),
+    waits.every((ms, index) => ms >= 100 * index - tookMs && ms <= 100 * index),
     `one after the other: ${waits.join(', ')}`,
   );
   second.begin('S c 13 1');

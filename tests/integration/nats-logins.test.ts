@@ -13,8 +13,8 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 /** Far less than the start time-out: what cannot get better by waiting is not waited for. */
-const QUICK_MS = 5_000;
-const START_MS = 20_000;
+const QUICK_MS = 30_000;
+const START_MS = 90_000;
 
 const open = async (t: Pick<TestContext, 'after'>, url: string, log = memoryLog()): Promise<NatsBus> => {
   const bus = await NatsBus.open({ url, startTimeoutMs: START_MS, log });
@@ -40,7 +40,8 @@ const isRefused = async (url: string, says: RegExp): Promise<void> => {
   assert.ok(performance.now() - began < QUICK_MS, 'it is said soon');
 };
 
-describe('logging in at a NATS of the operator', () => {
+// Side by side: each has servers of its own, and mostly waits for them.
+describe('logging in at a NATS of the operator', { concurrency: true }, () => {
   it('with user and password, as they stand or escaped, from the URL or set apart', async (t) => {
     for (const password of ['geheim', '12345678', 'p@ss/w:rd#?%', 'a b,c']) {
       const { port } = await ownNats(t, `authorization { user: gan, password: ${JSON.stringify(password)} }`);
@@ -154,7 +155,7 @@ describe('logging in at a NATS of the operator', () => {
     await works(t, withNatsLogin(`tls://127.0.0.1:${mutual.port}`, { files }));
     const withoutCertificate = withNatsLogin(`tls://127.0.0.1:${mutual.port}`, { files: { ca: caFile } });
     await assert.rejects(
-      NatsBus.open({ url: withoutCertificate, startTimeoutMs: 1_000, log: memoryLog() }),
+      NatsBus.open({ url: withoutCertificate, startTimeoutMs: 2_000, log: memoryLog() }),
       /certificate of the client, which NATS_CERT/u,
     );
     const clear = await ownNats(t, '');
@@ -184,17 +185,17 @@ describe('logging in at a NATS of the operator', () => {
     const log = memoryLog();
     const bus = await open(t, `nats://gan:geheim@127.0.0.1:${server.port}`, log);
     await server.start('authorization { user: gan, password: another }');
-    await until('it is said', () => bus.link.trouble !== null, QUICK_MS);
+    await until('it is said', () => bus.link.trouble !== null);
     assert.equal(bus.state(), 'reconnecting');
     assert.match(bus.notice() ?? '', /refuses user "gan"/u);
     assert.ok(log.lines.some(({ message }) => /refuses user "gan"/u.test(message)));
     assert.ok(!JSON.stringify(log.lines).includes('geheim'));
     await server.start(before);
-    await until('it is back', () => bus.state() === 'connected' && bus.notice() === null, QUICK_MS);
+    await until('it is back', () => bus.state() === 'connected' && bus.notice() === null);
   });
 });
 
-describe('a NATS that cannot serve', () => {
+describe('a NATS that cannot serve', { concurrency: true }, () => {
   it('because the user may not use JetStream, or the account has none', async (t) => {
     const closed = await ownNats(
       t,
@@ -234,10 +235,6 @@ describe('a NATS that cannot serve', () => {
     );
     const bus = await open(t, `nats://gan:geheim@127.0.0.1:${server.port}`);
     bus.broadcast('forbidden', {});
-    await until(
-      'it is said',
-      () => /does not let user "gan" publish on "forbidden"/u.test(bus.notice() ?? ''),
-      QUICK_MS,
-    );
+    await until('it is said', () => /does not let user "gan" publish on "forbidden"/u.test(bus.notice() ?? ''));
   });
 });

@@ -52,8 +52,8 @@ interface Cost {
   readonly delayMs: number;
   /** The most that the heap had grown at any time, garbage included: for a single body, not for seconds of work. */
   readonly peakMb: number;
-  /** Growth of the heap that outlives the work. */
-  readonly keptMb: number;
+  /** Growth of the heap that outlives the work. Collects all garbage, which takes a while. */
+  readonly keptMb: () => number;
 }
 
 async function costOf(work: () => Promise<void>): Promise<Cost> {
@@ -69,7 +69,7 @@ async function costOf(work: () => Promise<void>): Promise<Cost> {
   }
   sample();
   const delayMs = longestDelay();
-  return { delayMs, peakMb: (most - atFirst) / MB, keptMb: (keptHeapBytes() - atFirst) / MB };
+  return { delayMs, peakMb: (most - atFirst) / MB, keptMb: () => (keptHeapBytes() - atFirst) / MB };
 }
 
 /** One costly body: reading it may take neither long nor much memory, not even for a moment. */
@@ -124,7 +124,6 @@ test('all kinds of costly bodies, as large as one may be, become dead letters', 
       await until(
         'all are dead letters',
         async () => (await letters('task-generator')).length >= known + bodies.length,
-        20_000,
       );
     }),
     'costly bodies',
@@ -166,7 +165,7 @@ test('on subjects without dead letters it is counted and said', async () => {
     await publish('camera-status.x', POISON);
     return world.log.lines.some(({ message }) => message.includes('on camera-status.x could not be used'));
   };
-  await until('it is said', isSaid, 10_000, 400);
+  await until('it is said', isSaid, 30_000, 400);
   assert.ok(world.log.lines.every(({ message, fields }) => message.length + JSON.stringify(fields).length < 3_000));
 });
 
@@ -208,15 +207,16 @@ test('answers of other nodes that are nonsense hide only their own', async (t) =
   const cameras = camerasElsewhere(world.bus, new FakeWorld().ports().cameras, {
     ask: () => assert.fail('no scene is asked for'),
   });
-  cheap(
-    await costOf(async () =>
-      assert.deepEqual(
-        (await cameras.list()).map((each) => each.config.cameraId),
-        ['far'],
-      ),
-    ),
-    'a list of cameras',
-  );
+  let listed: string[] = [];
+  // An answer that comes late is left out.
+  await until('the camera of the other node', async () => {
+    const cost = await costOf(async () => {
+      listed = (await cameras.list()).map((each) => each.config.cameraId);
+    });
+    cheap(cost, 'a list of cameras');
+    return listed.length > 0;
+  });
+  assert.deepEqual(listed, ['far']);
   await assert.rejects(schedulerElsewhere(world.bus).stats(), /cannot be used/);
   assert.notEqual((await schedulerElsewhere(world.bus).health()).status, 'ok');
 });
@@ -238,7 +238,7 @@ test('a message put into the inbox of a reader ends no connection', async () => 
     callback: (_, message) => void seen.push(message.reply ?? ''),
   });
   await nc.flush();
-  const inbox = await until('an order', () => seen.find((each) => each !== ''), 15_000);
+  const inbox = await until('an order', () => seen.find((each) => each !== ''));
   spy.unsubscribe();
   const reconnects = stages.log.lines.filter(({ message }) => /connection/.test(message)).length;
   await publish(inbox, POISON);
@@ -297,10 +297,11 @@ test('1,000 nearly right or hostile bodies: each is handled or a dead letter, no
     }
     await nc.flush();
     // Answers without their detection stay in the aggregator's hands for a minute.
-    await until('all are settled', async () => (await backlog(world.bus)) <= (await stages.held()), 20_000);
+    await until('all are settled', async () => (await backlog(world.bus)) <= (await stages.held()));
   });
   assert.ok(cost.delayMs < MOST_DELAY_MS, `the event loop stood still for ${cost.delayMs} ms`);
-  assert.ok(cost.keptMb < MOST_KEPT_MB, `the heap keeps ${cost.keptMb} MB more`);
+  const keptMb = cost.keptMb();
+  assert.ok(keptMb < MOST_KEPT_MB, `the heap keeps ${keptMb} MB more`);
   assert.equal(stages.restarts(), restarts);
   assert.ok((await box.list({ limit: 10_000 })).length > dead + 300);
   assert.ok((await stages.held()) < 500);

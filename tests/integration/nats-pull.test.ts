@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, type NatsConnection } from 'nats';
+import { connect, nanos, type NatsConnection } from 'nats';
 import { startNatsServer } from '../../src/embedded/nats-server.ts';
 import type { EmbeddedService } from '../../src/embedded/service.ts';
 import type { Delivery, PullConsumer } from '../../src/infra/bus.ts';
@@ -10,6 +10,7 @@ import { Detection } from '../../src/messages/detection.ts';
 import { consumers, streams, subjects } from '../../src/messages/subjects.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { memoryLog } from '../support/log.ts';
+import { fetched } from '../support/fetched.ts';
 import { detection } from '../support/samples.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
@@ -25,8 +26,14 @@ const orders = new Map<string, number>();
 before(async () => {
   folder = temporaryFolder();
   server = await startNatsServer({ dataDir: folder, log });
-  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 30_000, log });
   beside = await connect(natsOptions(server.url));
+  // Far longer than what is at once takes on a busy machine.
+  await (
+    await beside.jetstreamManager()
+  ).consumers.update(streams.detections, durable, {
+    ack_wait: nanos(ACK_WAIT_MS),
+  });
   beside.subscribe('$JS.API.CONSUMER.MSG.NEXT.>', {
     callback: (_, { subject }) => void orders.set(subject, (orders.get(subject) ?? 0) + 1),
   });
@@ -40,7 +47,9 @@ after(async () => {
 
 const durable = consumers.taskGenerator;
 /** A message that was sent and is neither settled nor handed back comes again only after this. */
-const ACK_WAIT_MS = 10_000;
+const ACK_WAIT_MS = 120_000;
+/** What takes this long waited for a time-out: even a busy machine needs far less. */
+const TOO_LONG_MS = 30_000;
 const ordersSeen = async (): Promise<number> => {
   await beside.flush();
   return orders.get(`$JS.API.CONSUMER.MSG.NEXT.${streams.detections}.${durable}`) ?? 0;
@@ -65,24 +74,16 @@ async function collect(deliveries: AsyncIterable<Delivery<Detection>>, ids: stri
 }
 
 /** Takes so many, acking each; the ids in the order they came. */
-async function take(
-  consumer: PullConsumer<Detection>,
-  count: number,
-  batch = 10,
-  withinMs = 10_000,
-): Promise<string[]> {
+async function take(consumer: PullConsumer<Detection>, count: number, batch = 10): Promise<string[]> {
   const ids: string[] = [];
-  await until(
-    `${count} messages`,
-    async () => {
-      for (const delivery of await consumer.fetch(batch, 500)) {
-        ids.push(delivery.body.requestId);
-        delivery.ack();
-      }
-      return ids.length >= count;
-    },
-    withinMs,
-  );
+  if (count === 0) return ids;
+  await until(`${count} messages`, async () => {
+    for (const delivery of await consumer.fetch(batch, 500)) {
+      ids.push(delivery.body.requestId);
+      delivery.ack();
+    }
+    return ids.length >= count;
+  });
   return ids;
 }
 
@@ -93,7 +94,7 @@ describe('a pull that orders nothing ahead', () => {
     assert.deepEqual(await consumer.fetch(10, 20), [], 'and now it knows that there is nothing');
     const earlier = await ordersSeen();
     for (let each = 0; each < 5; each += 1) {
-      const waiting = consumer.fetch(10, 5_000);
+      const waiting = consumer.fetch(10, TOO_LONG_MS);
       const [id] = await publish(1);
       const [delivery] = await waiting;
       assert.equal(delivery?.body.requestId, id);
@@ -108,7 +109,7 @@ describe('a pull that orders nothing ahead', () => {
     await publish(6);
     const sizes: number[] = [];
     await until('all six', async () => {
-      const batch = await consumer.fetch(10, 500);
+      const batch = await consumer.fetch(10, TOO_LONG_MS);
       for (const delivery of batch) delivery.ack();
       sizes.push(batch.length);
       return sizes.reduce((sum, size) => sum + size, 0) >= 6;
@@ -121,7 +122,7 @@ describe('a pull that orders nothing ahead', () => {
     t.after(() => one.close());
     const other = await open();
     t.after(() => other.close());
-    const waiting = one.fetch(10, 5_000);
+    const waiting = one.fetch(10, TOO_LONG_MS);
     const ids = await publish(4);
     const fetched = await waiting;
     const own = fetched.map(({ body }) => body.requestId);
@@ -134,7 +135,7 @@ describe('a pull that orders nothing ahead', () => {
     const consumer = await open();
     t.after(() => consumer.close());
     await consumer.fetch(1, 20);
-    const waiting = consumer.fetch(1, 5_000);
+    const waiting = consumer.fetch(1, TOO_LONG_MS);
     const ids = await publish(2);
     const [got, more] = await Promise.all([waiting, until('the second', async () => (await consumer.fetch(5, 0))[0])]);
     assert.deepEqual([got[0]?.body.requestId, more.body.requestId].toSorted(), ids.toSorted());
@@ -145,16 +146,22 @@ describe('a pull that orders nothing ahead', () => {
   it('does not keep its messages back for others that another fetch has taken', async (t) => {
     const consumer = await open();
     t.after(() => consumer.close());
+    const waitMs = 3_000;
     const times: number[] = [];
-    for (let round = 0; round < 5; round += 1) {
-      await publish(4);
+    // Of several rounds one is enough: the machine may be busy, and one fetch may have got all messages.
+    while (times.length < 8 && !times.some((ms) => ms < waitMs / 2)) {
+      const fetches = [consumer.fetch(10, waitMs), consumer.fetch(10, waitMs)];
+      await sleep(50);
       const began = performance.now();
-      const batches = await Promise.all([consumer.fetch(10, 2_000), consumer.fetch(10, 2_000)]);
+      const ids = await publish(4);
+      const got = (await Promise.all(fetches)).flat();
       times.push(performance.now() - began);
-      assert.equal(batches.flat().length, 4);
-      for (const delivery of batches.flat()) delivery.ack();
+      for (const delivery of got) delivery.ack();
+      const own = got.map(({ body }) => body.requestId);
+      const rest = await take(consumer, ids.length - own.length);
+      assert.deepEqual([...own, ...rest].toSorted(), ids.toSorted());
     }
-    assert.ok(Math.min(...times) < 40, `took ${times.map((ms) => ms.toFixed(0)).join(', ')} ms`);
+    assert.ok(Math.min(...times) < waitMs / 2, `took ${times.map((ms) => ms.toFixed(0)).join(', ')} ms`);
   });
 });
 
@@ -166,7 +173,7 @@ describe('a receive', () => {
     const received: string[] = [];
     const receive = async (max: number): Promise<number> => {
       const earlier = received.length;
-      await collect(consumer.receive(max, 500), received);
+      await collect(consumer.receive(max, 3_000), received);
       return received.length - earlier;
     };
     assert.deepEqual({ three: await receive(3), hundred: await receive(100) }, { three: 3, hundred: 64 });
@@ -181,7 +188,7 @@ describe('a receive', () => {
     for (const pauseMs of [0, 100]) {
       const ids = await publish(20);
       let first: string | undefined;
-      for await (const delivery of consumer.receive(20, 5_000)) {
+      for await (const delivery of consumer.receive(20, TOO_LONG_MS)) {
         first = delivery.body.requestId;
         delivery.ack();
         await sleep(pauseMs);
@@ -194,7 +201,7 @@ describe('a receive', () => {
         for (const delivery of batch) delivery.ack();
         return rest.push(...batch) >= 19;
       });
-      assert.ok(performance.now() - began < ACK_WAIT_MS / 4);
+      assert.ok(performance.now() - began < TOO_LONG_MS);
       assert.deepEqual([first, ...rest.map(({ body }) => body.requestId)].toSorted(), ids.toSorted());
       assert.ok(
         rest.some(({ attempt }) => attempt === 2),
@@ -209,15 +216,15 @@ describe('a receive', () => {
     const abort = new AbortController();
     const began = performance.now();
     const received: string[] = [];
-    const waiting = collect(consumer.receive(10, 20_000, abort.signal), received);
+    const waiting = collect(consumer.receive(10, ACK_WAIT_MS, abort.signal), received);
     await sleep(50);
     abort.abort();
     await waiting;
-    await collect(consumer.receive(10, 20_000, AbortSignal.abort()), received);
-    assert.ok(performance.now() - began < 5_000);
+    await collect(consumer.receive(10, ACK_WAIT_MS, AbortSignal.abort()), received);
+    assert.ok(performance.now() - began < TOO_LONG_MS);
     assert.deepEqual(received, []);
     const ids = await publish(1);
-    const [delivery] = await other.fetch(1, 2_000);
+    const [delivery] = await fetched(other, 1);
     assert.deepEqual({ id: delivery?.body.requestId, attempt: delivery?.attempt }, { id: ids[0], attempt: 1 });
     delivery?.ack();
   });
@@ -228,14 +235,14 @@ describe('a receive', () => {
     for (let round = 0; round < 20; round += 1) {
       const abort = new AbortController();
       const received: string[] = [];
-      const receiving = collect(consumer.receive(1, 5_000, abort.signal), received);
+      const receiving = collect(consumer.receive(1, TOO_LONG_MS, abort.signal), received);
       await sleep(10);
       const publishing = publish(1);
       await sleep(round / 4);
       abort.abort();
       await receiving;
       const ids = await publishing;
-      if (received.length === 0) received.push(...(await take(other, 1, 1, ACK_WAIT_MS / 4)));
+      if (received.length === 0) received.push(...(await take(other, 1, 1)));
       assert.deepEqual(received, ids, `round ${round}`);
     }
   });
@@ -257,15 +264,15 @@ it('two consumers go on by themselves after the server was killed', async (t) =>
   await takeUntil(standing, first);
   const pid = server.pid();
   assert.ok(pid);
-  const waiting = standing.fetch(1, 20_000);
+  const waiting = standing.fetch(1, ACK_WAIT_MS);
   process.kill(pid, 'SIGKILL');
   await assert.rejects(waiting, { code: 'BUS_DOWN' });
   // At once, not after the wait.
   await Promise.all(
-    [standing, plain].map((consumer) => assert.rejects(consumer.fetch(1, 60_000), { code: 'BUS_DOWN' })),
+    [standing, plain].map((consumer) => assert.rejects(consumer.fetch(1, ACK_WAIT_MS), { code: 'BUS_DOWN' })),
   );
-  await until('reconnected', () => bus.state() === 'connected', 20_000);
-  const [id] = await until('published', () => publish(1).catch(() => null), 20_000);
+  await until('reconnected', () => bus.state() === 'connected');
+  const [id] = await until('published', () => publish(1).catch(() => null));
   await takeUntil(standing, id);
   await standing.close();
   const [next] = await publish(1);

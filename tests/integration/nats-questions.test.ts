@@ -19,6 +19,7 @@ import { startSystem } from '../../src/runtime/system.ts';
 import { natsOptions } from '../../src/servers/nats-url.ts';
 import { plainTask, questionTask } from '../support/assessment-task.ts';
 import { FakeImages } from '../support/fake-bus.ts';
+import { fetched } from '../support/fetched.ts';
 import { makeJpeg } from '../support/jpeg.ts';
 import { memoryLog } from '../support/log.ts';
 import { ownNats } from '../support/own-servers.ts';
@@ -32,7 +33,7 @@ let bus: NatsBus;
 
 before(async () => {
   server = await startNatsServer({ dataDir: temporaryFolder(), log });
-  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  bus = await NatsBus.open({ url: server.url, startTimeoutMs: 30_000, log });
 });
 after(async () => {
   await bus.close();
@@ -55,14 +56,14 @@ test('a newer question takes the place of one that waits, and of one that a sche
   await put(bus, first);
   await put(bus, second);
   await put(bus, other);
-  const got = await consumer.fetch(10, 1_000);
+  const got = await fetched(consumer, 2);
   assert.deepEqual(got.map(({ body }) => body.taskId).toSorted(), [second.taskId, other.taskId].toSorted());
   await put(bus, third);
-  const [newest, ...more] = await consumer.fetch(10, 1_000);
+  const [newest, ...more] = await fetched(consumer, 1);
   assert.deepEqual([newest?.body.taskId, more.length], [third.taskId, 0]);
   // The ack of a question that is no longer in the stream harms nothing.
   for (const each of [...got, ...(newest === undefined ? [] : [newest])]) each.ack();
-  await until('nothing is unacked', async () => (await consumer.lag()).unsettled === 0, 5_000);
+  await until('nothing is unacked', async () => (await consumer.lag()).unsettled === 0);
   assert.deepEqual(await consumer.lag(), { waiting: 0, unsettled: 0 });
   await consumer.close();
 });
@@ -87,19 +88,19 @@ test('a stream of tasks made before there were questions makes room for them, an
     });
   const task = plainTask({ priority: 4 });
   await nc.jetstream().publish(subjects.task(4, 'cam-1'), JSON.stringify(task));
-  const updated = await NatsBus.open({ url, startTimeoutMs: 5_000, log });
+  const updated = await NatsBus.open({ url, startTimeoutMs: 30_000, log });
   t.after(() => updated.close());
   const waiting = await updated.pull({
     stream: streams.tasks,
     durable: consumers.scheduler(4),
     parser: AssessmentTask,
   });
-  const [kept] = await waiting.fetch(1, 1_000);
+  const [kept] = await fetched(waiting, 1);
   assert.equal(kept?.body.taskId, task.taskId);
   kept?.ack();
   const question = questionTask();
   await put(updated, question);
-  const [got] = await (await questions(updated)).fetch(1, 1_000);
+  const [got] = await fetched(await questions(updated), 1);
   assert.equal(got?.body.taskId, question.taskId);
   got?.ack();
 });
@@ -117,7 +118,7 @@ test('two schedulers over one bus supersede for each other and spend one budget'
       return GOOD;
     },
   };
-  const buses = [bus, await NatsBus.join({ url: server.url, startTimeoutMs: 5_000, log })] as const;
+  const buses = [bus, await NatsBus.join({ url: server.url, startTimeoutMs: 30_000, log })] as const;
   t.after(() => buses[1].close());
   const init = { images: new FakeImages(jpeg), vlm, language: 'en' as const };
   const settings = schedulerSettings(config.scheduler);
@@ -145,16 +146,12 @@ test('two schedulers over one bus supersede for each other and spend one budget'
     }
   }
   const allowed = 4 * ((Date.now() - began) / 1_000 + 2) + 12;
-  await until(
-    'each question that the bus kept is answered',
-    async () => {
-      const consumer = await questions(bus);
-      const { waiting, unsettled } = await consumer.lag();
-      await consumer.close();
-      return waiting + unsettled === 0;
-    },
-    15_000,
-  );
+  await until('each question that the bus kept is answered', async () => {
+    const consumer = await questions(bus);
+    const { waiting, unsettled } = await consumer.lag();
+    await consumer.close();
+    return waiting + unsettled === 0;
+  });
   await until('every last question has its answer', () => sent.slice(-20).every(({ taskId }) => results.has(taskId)));
   const answers = [...results.values()];
   const count = (reason: string): number => answers.filter(({ results: [one] }) => one?.reason === reason).length;

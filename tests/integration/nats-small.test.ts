@@ -27,12 +27,13 @@ const sizes = async (url: string): Promise<Map<string, number>> => {
 };
 const total = (all: Map<string, number>): number => [...all.values()].reduce((sum, bytes) => sum + bytes, 0);
 
-describe('a small JetStream', () => {
+// Side by side: each has a server of its own.
+describe('a small JetStream', { concurrency: true }, () => {
   it('gets smaller streams, in proportion, and it is said', async (t) => {
     const server = await ownNats(t, 'max_payload: 64KB\njetstream: { max_file_store: 1GB, store_dir: FOLDER }');
     const url = `nats://127.0.0.1:${server.port}`;
     const log = memoryLog();
-    const bus = await NatsBus.open({ url, startTimeoutMs: 5_000, log });
+    const bus = await NatsBus.open({ url, startTimeoutMs: 30_000, log });
     t.after(() => bus.close());
     const found = await sizes(url);
     assert.equal(found.size, 23, 'all streams and buckets are there');
@@ -69,7 +70,7 @@ describe('a small JetStream', () => {
       [64, 64 + BUCKETS_MB],
       [1_000, 1_000 + BUCKETS_MB],
     ] as const) {
-      const bus = await NatsBus.open({ url, startTimeoutMs: 5_000, streamsMb, log: memoryLog() });
+      const bus = await NatsBus.open({ url, startTimeoutMs: 30_000, streamsMb, log: memoryLog() });
       assert.equal(bus.notice(), null);
       await bus.close();
       const now = total(await sizes(url)) / MB;
@@ -84,7 +85,7 @@ describe('a small JetStream', () => {
         'jetstream: { store_dir: FOLDER }',
     );
     const url = `nats://a:a@127.0.0.1:${server.port}`;
-    const bus = await NatsBus.open({ url, startTimeoutMs: 5_000, log: memoryLog() });
+    const bus = await NatsBus.open({ url, startTimeoutMs: 30_000, log: memoryLog() });
     t.after(() => bus.close());
     assert.ok(total(await sizes(url)) <= 300 * MB);
   });
@@ -93,7 +94,7 @@ describe('a small JetStream', () => {
     const server = await ownNats(t, 'jetstream: { max_file_store: 20MB, store_dir: FOLDER }');
     const log = memoryLog();
     await assert.rejects(
-      NatsBus.open({ url: `nats://127.0.0.1:${server.port}`, startTimeoutMs: 1_500, log }),
+      NatsBus.open({ url: `nats://127.0.0.1:${server.port}`, startTimeoutMs: 3_000, log }),
       /max_file_store.*GANTRY_STREAMS_MB/u,
     );
     assert.ok(

@@ -40,7 +40,7 @@ async function gantry(issuer: string, basePath: string, over: { ms?: number; sec
   const server = await fakeServer(world, { basePath, trustedProxies: trusted });
   const settings = { issuer, clientId: CLIENT.id, label: 'City', scope: 'openid profile email', rules: RULES };
   const clientSecret = (): string => over.secret ?? CLIENT.secret;
-  const oidc = new OidcClient({ ...settings, clientSecret }, systemClock, over.ms ?? 5_000);
+  const oidc = new OidcClient({ ...settings, clientSecret }, systemClock, over.ms ?? 30_000);
   oidcRoutes(server.app, {
     oidc,
     issuer: {
@@ -185,17 +185,17 @@ async function strangeProvider(t: TestContext, listener: RequestListener): Promi
 test('a provider that is away, hangs, or answers nonsense is told of on a page, and tried again', async (t) => {
   let answer: RequestListener = (_request, response) => void response.writeHead(500).end('oops');
   const issuer = await strangeProvider(t, (request, response) => answer(request, response));
-  const here = await gantry(issuer, '', { ms: 300 });
-  t.after(here.close);
-  const open = async (accept = 'text/html'): Promise<[number, string]> => {
-    const reply = await new TinyBrowser().open(`${here.url}/api/login/oidc`, undefined, accept);
+  const [here, hasty] = [await gantry(issuer, ''), await gantry(issuer, '', { ms: 300 })];
+  t.after(() => Promise.all([here.close(), hasty.close()]));
+  const open = async (accept = 'text/html', { url } = here): Promise<[number, string]> => {
+    const reply = await new TinyBrowser().open(`${url}/api/login/oidc`, undefined, accept);
     return [reply.status, await reply.text()];
   };
   const [failed, page] = await open();
   assert.equal(failed, 502);
   assert.match(page, /<h1>You are not signed in<\/h1><p>City did not answer as it should/u);
   answer = () => undefined;
-  assert.equal((await open())[0], 503);
+  assert.equal((await open('text/html', hasty))[0], 503);
   answer = (_request, response) =>
     void response.writeHead(200, { 'content-type': 'application/json' }).end('x'.repeat(2_000_000));
   assert.ok((await open())[0] >= 502);

@@ -46,7 +46,7 @@ before(async () => {
   sim = await startProviderSimulator({
     keys: [
       { name: 'k1', key: KEY, qps: 1000, rpm: 10_000 },
-      { name: 'tight', key: 'tight-key', qps: 1, rpm: 10 },
+      { name: 'tight', key: 'tight-key', qps: 1, rpm: 1 },
     ],
   });
 });
@@ -132,8 +132,8 @@ describe('a call to the model', () => {
     assert.ok(
       found.kind === 'rate-limited' &&
         found.retryAfterMs !== null &&
-        found.retryAfterMs > 500 &&
-        found.retryAfterMs <= 1001,
+        found.retryAfterMs > 20_000 &&
+        found.retryAfterMs <= 60_001,
       JSON.stringify(found),
     );
   });

@@ -9,7 +9,8 @@ import type { FakeTaskBus } from '../support/fake-bus.ts';
 import { until } from '../support/until.ts';
 import { startScheduler, tasks } from '../support/scheduler-with-provider.ts';
 
-describe('what providers say went wrong, by scheduler and pool', () => {
+// Side by side: they mostly wait.
+describe('what providers say went wrong, by scheduler and pool', { concurrency: true }, () => {
   const two = simulatedKeys(2, { qps: 20, rpm: 600 });
   const keyOf = async (pool: () => Promise<KeyPoolStats>, name: string) =>
     (await pool()).keys.find((key) => key.key_id === name);
@@ -20,7 +21,7 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     const { sim, bus, pool } = await startScheduler(t, { keys: two });
     sim.setBehaviour({ kind: 'arrears' }, { key: 'sim-001' });
     bus.add(...tasks(8));
-    await until('all are judged', () => bus.published.length === 8, 20_000);
+    await until('all are judged', () => bus.published.length === 8);
     assert.deepEqual(new Set(sources(bus)), new Set(['vlm']));
     const out = await keyOf(pool, 'sim-001');
     assert.deepEqual(
@@ -34,7 +35,7 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     const { sim, bus, pool } = await startScheduler(t, { keys: two });
     sim.setBehaviour({ kind: 'arrears' });
     bus.add(...tasks(6));
-    await until('all are answered', () => bus.published.length === 6, 10_000);
+    await until('all are answered', () => bus.published.length === 6);
     assert.deepEqual(new Set(sources(bus)), new Set(['rules degraded']));
     for (const { body } of bus.published)
       assert.ok(['rejected', 'no-lease'].includes(body.degradedReason?.code ?? ''), JSON.stringify(body));
@@ -48,7 +49,7 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     const { sim, bus, pool } = await startScheduler(t, { keys: two });
     sim.setBehaviour({ kind: 'model-missing' });
     bus.add(...tasks(6));
-    await until('all are answered', () => bus.published.length === 6, 10_000);
+    await until('all are answered', () => bus.published.length === 6);
     assert.deepEqual(new Set(sources(bus)), new Set(['rules degraded']));
     assert.match(
       (await keyOf(pool, 'sim-001'))?.disabled_reason ?? '',
@@ -61,7 +62,7 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     const { sim, bus, pool } = await startScheduler(t, { keys: two });
     sim.setBehaviour({ kind: 'ok-but-error' }, { key: 'sim-001', times: 1 });
     bus.add(...tasks(4));
-    await until('all are judged', () => bus.published.length === 4, 20_000);
+    await until('all are judged', () => bus.published.length === 4);
     assert.deepEqual(new Set(sources(bus)), new Set(['vlm']));
     const rested = await keyOf(pool, 'sim-001');
     assert.deepEqual(
@@ -79,8 +80,9 @@ describe('what providers say went wrong, by scheduler and pool', () => {
       sim.setBehaviour({ kind }, { key: 'sim-001', times: 1 });
       const began = Date.now();
       bus.add(...tasks(4));
-      await until('all are judged', () => bus.published.length === 4, 20_000);
-      const restsUntil = Date.parse((await keyOf(pool, 'sim-001'))?.cooldown_until ?? '');
+      const rests = until('the key rests', async () => (await keyOf(pool, 'sim-001'))?.cooldown_until);
+      await until('all are judged', () => bus.published.length === 4);
+      const restsUntil = Date.parse(await rests);
       assert.ok(restsUntil >= began + least && restsUntil <= Date.now() + most, `${restsUntil - began} ms`);
     });
   }
@@ -89,7 +91,7 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     const { sim, bus, pool } = await startScheduler(t, { keys: two });
     sim.setBehaviour({ kind: 'inspection' });
     bus.add(...tasks(5));
-    await until('all are answered', () => bus.published.length === 5, 10_000);
+    await until('all are answered', () => bus.published.length === 5);
     assert.deepEqual([sim.calls().length, new Set(sources(bus))], [5, new Set(['rules degraded'])]);
     for (const { body } of bus.published) assert.equal(body.degradedReason?.code, 'content-refused');
     assert.deepEqual(
@@ -105,16 +107,12 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     const { sim, bus, stats, pool } = await startScheduler(t, { keys: two });
     sim.setBehaviour({ kind: 'html-200' });
     bus.add(...Array.from({ length: 10 }, () => plainTask({ expiresAt: Date.now() + 3_000 })));
-    await until('all are answered', () => bus.published.length === 10, 10_000);
+    await until('all are answered', () => bus.published.length === 10);
     assert.deepEqual(new Set(sources(bus)), new Set(['rules degraded']));
     assert.deepEqual((await pool()).keys.map(({ status }) => status).includes('disabled'), false);
     sim.clearBehaviours();
     bus.add(...tasks(3));
-    await until(
-      'the model judges again',
-      () => bus.published.filter(({ body }) => body.source === 'vlm').length === 3,
-      20_000,
-    );
+    await until('the model judges again', () => bus.published.filter(({ body }) => body.source === 'vlm').length === 3);
     assert.equal((await stats()).provider_down_since, null);
   });
 
@@ -122,9 +120,9 @@ describe('what providers say went wrong, by scheduler and pool', () => {
     const { sim, bus, pool } = await startScheduler(t, { keys: two });
     sim.setBehaviour({ kind: 'stream-only' });
     bus.add(...tasks(1));
-    await until('it is judged', () => bus.published.length === 1, 10_000);
+    await until('it is judged', () => bus.published.length === 1);
     bus.add(...tasks(9));
-    await until('all are judged', () => bus.published.length === 10, 20_000);
+    await until('all are judged', () => bus.published.length === 10);
     assert.deepEqual(new Set(sources(bus)), new Set(['vlm']));
     const { keys, models, total_calls, success_rate } = await pool();
     assert.deepEqual(

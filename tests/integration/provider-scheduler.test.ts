@@ -5,7 +5,8 @@ import { plainTask } from '../support/assessment-task.ts';
 import { until } from '../support/until.ts';
 import { startScheduler, tasks } from '../support/scheduler-with-provider.ts';
 
-describe('scheduler, key pool and provider together', () => {
+// Side by side: they mostly wait for windows of a second.
+describe('scheduler, key pool and provider together', { concurrency: true }, () => {
   it('three keys of 5 QPS judge 45 groups without one 429 and without one window too full', async (t) => {
     const { sim, bus, stats, pool } = await startScheduler(t, {
       keys: simulatedKeys(3, { qps: 5, rpm: 300 }),
@@ -13,7 +14,7 @@ describe('scheduler, key pool and provider together', () => {
     });
     const all = tasks(45);
     bus.add(...all);
-    await until('all are judged', () => bus.published.length === all.length, 30_000);
+    await until('all are judged', () => bus.published.length === all.length);
     assert.deepEqual(sim.violations(), []);
     const calls = sim.calls();
     assert.deepEqual(
@@ -39,9 +40,9 @@ describe('scheduler, key pool and provider together', () => {
     });
     const all = tasks(40);
     bus.add(...all);
-    await until('some are judged', () => bus.published.length >= 10, 20_000);
+    await until('some are judged', () => bus.published.length >= 10);
     sim.revoke('sim-002');
-    await until('all are judged', () => bus.published.length === all.length, 30_000);
+    await until('all are judged', () => bus.published.length === all.length);
     assert.deepEqual(
       bus.published.filter(({ body }) => body.error !== undefined),
       [],
@@ -58,7 +59,7 @@ describe('scheduler, key pool and provider together', () => {
       keys: simulatedKeys(2, { qps: 4, rpm: 100 }).map((key) => ({ ...key, group: 'account' })),
     });
     bus.add(...tasks(12));
-    await until('all are judged', () => bus.published.length === 12, 30_000);
+    await until('all are judged', () => bus.published.length === 12);
     assert.deepEqual(sim.violations(), []);
     assert.equal(sim.calls().filter((call) => call.status !== 200).length, 0);
   });
@@ -71,7 +72,7 @@ describe('scheduler, key pool and provider together', () => {
     });
     bus.add(...tasks(60));
     // Those that find the minute full are refused at once: it is not free again before their deadline.
-    await until('all are answered', () => bus.published.length === 60, 30_000);
+    await until('all are answered', () => bus.published.length === 60);
     const calls = sim.calls();
     const used = calls.reduce((sum, call) => sum + call.tokens, 0);
     assert.deepEqual(
@@ -100,21 +101,26 @@ describe('scheduler, key pool and provider together', () => {
     sim.setBehaviour({ kind: 'hang' }, { probability: 0.05 });
     const all = tasks(80);
     bus.add(...all);
-    await until('all are answered', () => bus.published.length === all.length, 30_000);
-    // Chance may have spared all: one more for each way to fail to the end.
-    for (const behaviour of [{ kind: 'malformed' }, { kind: 'status', status: 500 }] as const) {
+    await until('all are answered', () => bus.published.length === all.length);
+    // Chance may have spared all: more for each way to fail to the end. A call that timed out first has another reason.
+    const reasons = () => new Set(bus.published.map(({ body }) => body.degradedReason?.code));
+    for (const [behaviour, reason] of [
+      [{ kind: 'malformed' }, 'unreadable-answer'],
+      [{ kind: 'status', status: 500 }, 'provider-error'],
+    ] as const) {
       sim.clearBehaviours();
       sim.setBehaviour(behaviour);
-      const more = tasks(1);
-      all.push(...more);
-      bus.add(...more);
-      await until(`${behaviour.kind} is answered`, () => bus.published.length === all.length, 10_000);
+      do {
+        const more = tasks(1);
+        all.push(...more);
+        bus.add(...more);
+        await until(`${behaviour.kind} is answered`, () => bus.published.length === all.length);
+      } while (!reasons().has(reason) && all.length < 100);
     }
     const byRules = bus.published.filter(({ body }) => body.source === 'rules');
     assert.ok((await stats()).retries > 0);
     assert.ok(byRules.length > 1 && byRules.length < all.length, `${byRules.length} by rules`);
-    const codes = new Set(byRules.map(({ body }) => body.results[0]?.reason));
-    assert.ok(codes.has('unreadable-answer') && codes.has('provider-error'), [...codes].join(', '));
+    assert.ok(reasons().has('unreadable-answer') && reasons().has('provider-error'), [...reasons()].join(', '));
     for (const { body } of byRules)
       assert.ok(
         body.degraded === true &&
@@ -144,14 +150,10 @@ describe('scheduler, key pool and provider together', () => {
     sim.setBehaviour({ kind: 'status', status: 503 });
     const first = tasks(12);
     bus.add(...first);
-    await until('the outage is seen', async () => (await stats()).provider_down_since !== null, 10_000);
+    await until('the outage is seen', async () => (await stats()).provider_down_since !== null);
     const short = Array.from({ length: 20 }, () => plainTask({ expiresAt: Date.now() + 2_500 }));
     bus.add(...short);
-    await until(
-      'rules judged those whose time ran out',
-      () => short.every((task) => bus.result(task) !== undefined),
-      10_000,
-    );
+    await until('rules judged those whose time ran out', () => short.every((task) => bus.result(task) !== undefined));
     assert.deepEqual(
       new Set(short.map((task) => `${bus.result(task)?.source} ${bus.result(task)?.degraded}`)),
       new Set(['rules true']),
@@ -160,11 +162,9 @@ describe('scheduler, key pool and provider together', () => {
     const waiting = tasks(10);
     bus.add(...waiting);
     sim.clearBehaviours();
-    await until('the model judges again', () => waiting.every((task) => bus.result(task)?.source === 'vlm'), 20_000);
-    await until(
-      'those of the beginning are answered too',
-      () => first.every((task) => bus.settlements(task).length > 0),
-      20_000,
+    await until('the model judges again', () => waiting.every((task) => bus.result(task)?.source === 'vlm'));
+    await until('those of the beginning are answered too', () =>
+      first.every((task) => bus.settlements(task).length > 0),
     );
     assert.equal((await stats()).provider_down_since, null);
     assert.deepEqual(
@@ -187,7 +187,7 @@ describe('scheduler, key pool and provider together', () => {
     const { sim, bus, pool } = await startScheduler(t, { keys: simulatedKeys(2, { qps: 20, rpm: 600 }) });
     sim.setBehaviour({ kind: 'status', status: 429, retryAfter: '20' }, { times: 1, key: 'sim-001' });
     bus.add(...tasks(6));
-    await until('all are judged', () => bus.published.length === 6, 20_000);
+    await until('all are judged', () => bus.published.length === 6);
     assert.deepEqual(
       bus.published.filter(({ body }) => body.error !== undefined),
       [],

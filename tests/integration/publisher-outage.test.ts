@@ -20,7 +20,7 @@ test('a killed nats-server costs no frame within the bound: they come in order; 
   const log = memoryLog();
   const server = await startNatsServer({ dataDir: folder, log });
   t.after(() => server.stop());
-  const bus = await NatsBus.open({ url: server.url, startTimeoutMs: 5_000, log });
+  const bus = await NatsBus.open({ url: server.url, startTimeoutMs: 30_000, log });
   t.after(() => bus.close());
   const shed: Detection[] = [];
   const published = new Set<string>();

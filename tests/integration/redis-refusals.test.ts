@@ -14,8 +14,6 @@ import { aggregate } from '../support/http-samples.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
-const NOTICED_MS = 8_000;
-
 async function open(t: TestContext, url: string, log = memoryLog()): Promise<RedisStore> {
   const store = await RedisStore.open({ url, durable: true, notice: null, log });
   t.after(() => store.close());
@@ -32,14 +30,14 @@ async function works(t: TestContext, url: string): Promise<void> {
 
 /** Degraded right after the start, or soon, with the word in the notice and no secret anywhere. */
 async function isDegraded(store: RedisStore, word: string): Promise<void> {
-  await until(word, () => store.health().state === 'degraded', NOTICED_MS);
+  await until(word, () => store.health().state === 'degraded');
   const { notice } = store.health();
   assert.match(notice ?? '', new RegExp(`^Redis at .*${word}, `, 'u'));
   assert.ok(!/geheim/u.test(notice ?? ''));
 }
 
 const recovers = (store: RedisStore): Promise<unknown> =>
-  until('it recovers', () => store.health().state === 'connected' && store.health().notice === null, NOTICED_MS);
+  until('it recovers', () => store.health().state === 'connected' && store.health().notice === null);
 
 function admin(t: TestContext, url: string): Redis {
   const redis = connectRedis(url);
@@ -48,7 +46,8 @@ function admin(t: TestContext, url: string): Redis {
   return redis;
 }
 
-describe('logging in at a Redis of the operator', () => {
+// Side by side: each has a server of its own, and mostly waits for it.
+describe('logging in at a Redis of the operator', { concurrency: true }, () => {
   it('with a password, as an ACL user, in a database of its own, by a Unix socket', async (t) => {
     const password = 'ge/heim:1@x';
     const folder = temporaryFolder();
@@ -95,7 +94,7 @@ describe('logging in at a Redis of the operator', () => {
   });
 });
 
-describe('a Redis that is there and takes no writes', () => {
+describe('a Redis that is there and takes no writes', { concurrency: true }, () => {
   it('because it was demoted to a replica: says READONLY, and recovers', async (t) => {
     const server = await ownRedis(t, '');
     if (server === null) return;
@@ -155,7 +154,7 @@ describe('a Redis that is there and takes no writes', () => {
       '>geheim',
       ...granted,
     );
-    await until('it recovers', () => store.health().state === 'connected', NOTICED_MS);
+    await until('it recovers', () => store.health().state === 'connected');
     await store.pushAggregate('a', withOffset(JSON.stringify(aggregate('a')), 1), 60);
     await store.keepAlert(aggregate('a'));
   });

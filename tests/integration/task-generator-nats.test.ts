@@ -36,7 +36,7 @@ async function started() {
     log: memoryLog(),
     onEscalation: (error) => assert.fail(error.message),
   });
-  const stats = () => system.ref(TASK_GENERATOR).ask({ type: 'stats' }, { timeoutMs: 5_000 });
+  const stats = () => system.ref(TASK_GENERATOR).ask({ type: 'stats' }, { timeoutMs: 30_000 });
   return { system, stats };
 }
 

@@ -23,7 +23,7 @@ interface Replica {
 
 async function replica(nats: OwnServer, redis: OwnServer): Promise<Replica> {
   const log = memoryLog();
-  const bus = await NatsBus.open({ url: `nats://127.0.0.1:${nats.port}`, startTimeoutMs: 10_000, log });
+  const bus = await NatsBus.open({ url: `nats://127.0.0.1:${nats.port}`, startTimeoutMs: 30_000, log });
   const tries = new SharedTries({ url: `redis://127.0.0.1:${redis.port}`, log });
   const used = await openAccounts({ link: bus.link, limit: tries, log });
   const world = new FakeWorld();
@@ -122,10 +122,10 @@ describe('two replicas over one NATS and one Redis', () => {
     assert.equal(((await session(one!)).json['principal'] as { name?: string }).name, 'root');
     assert.equal((await login(one!, 'root')).status, 503, 'a new session cannot be kept');
     await nats.start('');
-    await until('NATS is back', () => one!.bus.state() === 'connected' && two!.bus.state() === 'connected', 20_000);
+    await until('NATS is back', () => one!.bus.state() === 'connected' && two!.bus.state() === 'connected');
     const { users } = one!.used.accounts;
-    await until('a change is taken', () => users.change('anna', { role: 'operator' }).catch(() => null), 20_000);
-    await until('it is known', () => two!.used.accounts.users.get('anna')?.role === 'operator', 20_000);
+    await until('a change is taken', () => users.change('anna', { role: 'operator' }).catch(() => null));
+    await until('it is known', () => two!.used.accounts.users.get('anna')?.role === 'operator');
   });
 
   it('count tries to sign in together, and each for itself while Redis is away', async () => {

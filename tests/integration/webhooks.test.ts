@@ -33,7 +33,7 @@ let calls: HttpReceiver['calls'];
 before(async () => {
   folder = temporaryFolder();
   nats = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
-  bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 5_000, log: memoryLog() });
+  bus = await NatsBus.open({ url: nats.url, startTimeoutMs: 30_000, log: memoryLog() });
   receiver = await startReceiver();
   ({ base, calls } = receiver);
 });

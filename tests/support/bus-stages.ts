@@ -133,7 +133,8 @@ export async function startStages(bus: NatsBus) {
     store,
     feed,
     /** Deliveries that the aggregator keeps until their frame is whole. */
-    held: async (): Promise<number> => (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 5_000 })).held,
+    held: async (): Promise<number> =>
+      (await system.ref(AGGREGATOR).ask({ type: 'stats' }, { timeoutMs: 30_000 })).held,
     /** Restarts of all stages. */
     restarts: (): number => {
       const count = (node: {

@@ -21,7 +21,7 @@ if (import.meta.main) {
   const print = (fields: object, message: string): void => console.error(message, JSON.stringify(fields));
   const log = { debug: print, info: print, warn: print, error: print };
   // Not `open`: the test has set a short ack wait.
-  const bus = await NatsBus.join({ url: natsUrl, startTimeoutMs: 5_000, log, inHandFile });
+  const bus = await NatsBus.join({ url: natsUrl, startTimeoutMs: 30_000, log, inHandFile });
   process.send?.('ready');
   const stage = new Stage({
     ctx: { clock: systemClock, log, signal: new AbortController().signal, fail: (error) => print({}, error.message) },

@@ -18,7 +18,7 @@ export interface OwnServer {
   start(config: string): Promise<void>;
 }
 
-const READY_MS = 10_000;
+const READY_MS = 30_000;
 
 /** `config` beside the address and JetStream's folder; `FOLDER` in it stands for that. */
 export async function ownNats(t: Pick<TestContext, 'after'>, config: string, host = '127.0.0.1'): Promise<OwnServer> {

@@ -73,7 +73,7 @@ export async function startPrometheus(
           () => false,
         ),
       ).then(() => undefined),
-    readyTimeoutMs: 20_000,
+    readyTimeoutMs: 60_000,
     log: memoryLog(),
   });
   return {

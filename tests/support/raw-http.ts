@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
-import type { TestContext } from 'node:test';
+import { after, before } from 'node:test';
 import type { HttpServer, HttpServerOptions } from '../../src/http/server.ts';
 import { FakeWorld, fakeServer } from './http-fakes.ts';
 import { until } from './until.ts';
@@ -25,13 +26,13 @@ export class RawConnection {
   }
 
   /** Status of the first reply, 0 when the connection ended without one. */
-  async status(ms = 5_000): Promise<number> {
+  async status(ms = 30_000): Promise<number> {
     await until('a reply', () => this.received.includes('\r\n\r\n') || this.closed, ms);
     return Number(/^HTTP\/1\.1 (\d+)/u.exec(this.received)?.[1] ?? 0);
   }
 
   /** The JSON body of the first reply. */
-  async json(ms = 5_000): Promise<Record<string, unknown>> {
+  async json(ms = 30_000): Promise<Record<string, unknown>> {
     const body = await until('a whole reply', () => bodyOf(this.received) ?? (this.closed ? '' : null), ms);
     return body === '' ? {} : (JSON.parse(body) as Record<string, unknown>);
   }
@@ -58,7 +59,7 @@ export interface Served {
 
 /** A server over a fake world, on a port of its own until the test ends. */
 export async function serve(
-  t: TestContext,
+  t: { readonly after: (end: () => Promise<void>) => void },
   options: Partial<HttpServerOptions> = {},
   world = new FakeWorld().add('north'),
 ): Promise<Served> {
@@ -75,6 +76,15 @@ export async function serve(
     return connection;
   };
   return { server, base, world, raw };
+}
+
+/** As {@link serve}, one for all tests of the suite that calls this. */
+export function served(): () => Served {
+  const ends: (() => Promise<void>)[] = [];
+  let made: Served | null = null;
+  before(async () => void (made = await serve({ after: (end) => ends.push(end) })));
+  after(() => Promise.all(ends.map((end) => end())));
+  return () => made ?? assert.fail('it is not started yet');
 }
 
 /** Request line and headers as they go over the wire, with what ends them. */

@@ -9,12 +9,12 @@ export interface RawReply {
 }
 
 /**
- * Sends a request as it is written, which no client library lets one do, and reads until the server closes or 5 s are
- * over. Lines are joined as HTTP has them; an empty one ends the head. Interim replies (100) are skipped.
+ * Sends a request as it is written, which no client library lets one do, and reads until the server closes or sends
+ * nothing for 30 s. Lines are joined as HTTP has them; an empty one ends the head. Interim replies (100) are skipped.
  */
 export async function rawRequest(base: string, ...lines: readonly string[]): Promise<RawReply> {
   const { port } = new URL(base);
-  const socket = connect({ port: Number(port), host: '127.0.0.1', timeout: 5_000 });
+  const socket = connect({ port: Number(port), host: '127.0.0.1', timeout: 30_000 });
   socket.once('timeout', () => socket.destroy(new Error(`no end of the reply to ${lines[0]}`)));
   let text = '';
   socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));

@@ -31,10 +31,10 @@ if (import.meta.main) {
   const { name, natsUrl, redisUrl, scheduler, keys }: SchedulerOrder = JSON.parse(process.argv[2] ?? '{}');
   const print = (fields: object, message: string): void => console.error(message, JSON.stringify(fields));
   const log = { debug: print, info: print, warn: print, error: print };
-  const bus = await NatsBus.open({ url: natsUrl, startTimeoutMs: 5_000, log });
+  const bus = await NatsBus.open({ url: natsUrl, startTimeoutMs: 30_000, log });
   const config = parseKeyConfig({ scheduler, api_keys: keys }, {});
   const gate = new RedisGate({ url: redisUrl, nodeId: name, now: () => steadyNow(systemClock), log });
-  await gate.ready(5_000);
+  await gate.ready(30_000);
   const memory = new LimitMemory();
   const images = new FakeImages(await makeJpeg());
   const init = {
