@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 
-/** Polls until `probe` gives something other than undefined, null or false; fails the test after `ms`. */
+/**
+ * Polls until `probe` gives something other than undefined, null or false; fails the test after `ms`, which is far more
+ * than a busy machine needs.
+ */
 export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
-  ms = 10_000,
+  ms = 30_000,
   everyMs = 20,
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + ms;
