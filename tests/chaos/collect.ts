@@ -85,7 +85,7 @@ export class Collector {
   }
 
   async #with<T>(work: (jsm: JetStreamManager) => Promise<T>): Promise<T> {
-    const nc = await connect({ ...natsOptions(this.#natsUrl), timeout: 5_000 });
+    const nc = await connect({ ...natsOptions(this.#natsUrl), timeout: 30_000 });
     try {
       return await work(await nc.jetstreamManager());
     } finally {

@@ -5,6 +5,7 @@ import { judge, type Verdict } from './checker.ts';
 import { alertsInRedis, Collector, historyOf, journalOf, shedCountedBy } from './collect.ts';
 import { FAULT_OF } from './faults.ts';
 import type { ChaosRecord, FaultRecord } from './record.ts';
+import { until } from '../support/until.ts';
 import { type FaultKind, type Fault, scheduleOf } from './schedule.ts';
 import { ChaosViewer } from './viewer.ts';
 import { REAL_CAMERA, World } from './world.ts';
@@ -33,6 +34,9 @@ const EVERY_MS = 500;
 /** A task waits for its answer up to 30 s after its frame. */
 const QUIET_MS = 60_000;
 const READ_MS = 60_000;
+/** Longest wait for the feed after the last fault, and for the last alerts at the viewers. */
+const FEED_MS = 60_000;
+const ALERTS_MS = 20_000;
 
 export async function runChaos({ seed, say, feedBackMs, ...plan }: ChaosOptions): Promise<ChaosResult> {
   const schedule = scheduleOf({ seed, ...plan });
@@ -45,10 +49,10 @@ export async function runChaos({ seed, say, feedBackMs, ...plan }: ChaosOptions)
     world.cameras({ type: 'emit', cameraIds: SIMULATED, everyMs: EVERY_MS, seed });
     const collector = new Collector(world.natsUrl);
     const faults = await breakBy(schedule, plan.totalMs, world, returning, collector, say);
+    await feedIsBack(staying, faults, say);
     await quiet(world, collector, say);
     await collector.read();
-    // The last messages need a moment to reach the viewers.
-    await delay(1_000);
+    await alertsAreSeen(collector, [staying, returning], say);
     const { emitted, shed } = await journalOf(world.journal);
     const history = historyOf(collector.alerts.items);
     const record: ChaosRecord = {
@@ -116,6 +120,36 @@ async function breakBy(
   }
   await delay(Math.max(0, totalMs - passed()));
   return faults;
+}
+
+/** Waits, for a while, until the viewer has a frame from after the last fault: without cameras none would come. */
+async function feedIsBack(
+  { seen }: ChaosViewer,
+  faults: readonly FaultRecord[],
+  say: (line: string) => void,
+): Promise<void> {
+  const end = faults.at(-1)?.endedAt ?? 0;
+  const isBack = () => seen.some(({ type, frameAt }) => type === 'detection_result' && frameAt >= end);
+  await until('a frame from after the last fault', isBack, FEED_MS).catch((thrown: unknown) =>
+    say(asError(thrown).message),
+  );
+}
+
+/** Waits, for a while, until all viewers have seen each alert: the last ones are on their way. */
+async function alertsAreSeen(
+  { alerts }: Collector,
+  viewers: readonly ChaosViewer[],
+  say: (line: string) => void,
+): Promise<void> {
+  const sees = ({ seen }: ChaosViewer): boolean => {
+    const known = new Set(seen.filter(({ type }) => type === 'alert').map(({ requestId }) => requestId));
+    return alerts.items.every(({ requestId }) => known.has(requestId));
+  };
+  await until('all alerts at all viewers', () => viewers.every(sees), ALERTS_MS).catch((thrown: unknown) =>
+    say(asError(thrown).message),
+  );
+  // One that is sent twice would come now.
+  await delay(1_000);
 }
 
 /** Ends the cameras, and waits until no message is pending. */

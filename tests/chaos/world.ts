@@ -87,7 +87,7 @@ export class World {
     this.provider({ type: 'record' });
     const isRecord = (answer: ProviderAnswer): answer is Extract<ProviderAnswer, { type: 'record' }> =>
       answer.type === 'record';
-    return until('the record of the provider', () => this.#answers.findLast(isRecord), 5_000);
+    return until('the record of the provider', () => this.#answers.findLast(isRecord));
   }
 
   /** What all streams together may take on disk; less than they have is a full disk. */
@@ -208,7 +208,7 @@ export class World {
       JSON.stringify({
         base_url: up.url,
         model: up.model,
-        scheduler: { transit_guard_ms: 250 },
+        scheduler: { transit_guard_ms: 1_000 },
         api_keys: up.keys.map((entry, index) => ({ ...entry, key: `\${CHAOS_KEY_${index}}` })),
       }),
     );

@@ -19,7 +19,7 @@ function refused(
     execFile(
       process.execPath,
       [join(ROOT, 'src', 'main.ts'), '--no-demo', '--port', '0', ...args],
-      { env: { ...clean, ...env }, timeout: 30_000 },
+      { env: { ...clean, ...env }, timeout: 60_000 },
       (error, stdout, stderr) => resolve({ code: error?.code, output: stdout + stderr }),
     );
   });
@@ -64,10 +64,10 @@ test('an open listener is said to be open, and readiness follows NATS', async (t
   // One that is killed is back before anybody asks; one that stands still stays away.
   process.kill(child.pid, 'SIGSTOP');
   try {
-    await until('readiness to end', async () => JSON.stringify(await ready()) === '[503,{"status":"down"}]', 30_000);
+    await until('readiness to end', async () => JSON.stringify(await ready()) === '[503,{"status":"down"}]', 60_000);
     assert.equal((await gantry.request('GET', '/livez')).status, 200, 'the process itself is well');
   } finally {
     process.kill(child.pid, 'SIGCONT');
   }
-  await until('readiness to come back', async () => JSON.stringify(await ready()) === '[200,{"status":"ok"}]', 30_000);
+  await until('readiness to come back', async () => JSON.stringify(await ready()) === '[200,{"status":"ok"}]', 60_000);
 });

@@ -120,11 +120,11 @@ for (const { name, message, field } of [
     const viewer = await TestViewer.open(gantry.url);
     t.after(() => viewer.close());
     viewer.send(message);
-    const { data } = await until('an error', () => viewer.messages.find(({ type }) => type === 'error'), 2_000);
+    const { data } = await until('an error', () => viewer.messages.find(({ type }) => type === 'error'));
     assert.equal(typeof data.code, 'string');
     if (field !== undefined) assert.match(String(data.field), new RegExp(field));
     viewer.send({ type: 'ping' });
-    await until('a pong', () => viewer.messages.some(({ type }) => type === 'pong'), 2_000);
+    await until('a pong', () => viewer.messages.some(({ type }) => type === 'pong'));
   });
 }
 

@@ -16,6 +16,8 @@ import { until } from '../support/until.ts';
 
 const VICTIM = 'victim';
 const OTHER = 'bystander';
+/** Both cameras, their detector and other tests share two cores. */
+const SLOW_MS = 60_000;
 
 let folder: string;
 let rtsp: RtspServer;
@@ -44,7 +46,7 @@ before(async () => {
     assert.equal(added.status, 201, JSON.stringify(added.json));
   }
   viewer = await TestViewer.open(gantry.url, [VICTIM, OTHER]);
-  for (const cameraId of [VICTIM, OTHER]) await viewer.next(cameraId, () => true, 20_000);
+  for (const cameraId of [VICTIM, OTHER]) await viewer.next(cameraId, () => true, SLOW_MS);
 });
 after(async () => {
   viewer?.close();
@@ -57,12 +59,18 @@ const victim = () => gantry.actor(`/cameras/${VICTIM}`);
 const figures = async () => (await gantry.request('GET', `/api/cameras/${VICTIM}`)).json;
 const sabotage = (type: Sabotage['type']) => gantry.system.ref(address<Sabotage>(`/cameras/${VICTIM}`)).tell({ type });
 
+/** Waits until the viewer was told of a status of the camera that fits: the feed may be behind the frames. */
+const toldOf = (fits: (status: { readonly state: string; readonly status: number }) => boolean) =>
+  until('the status on the feed', () =>
+    viewer.messages.some(({ type, data }) => type === 'camera_status' && data.cameraId === VICTIM && fits(data)),
+  );
+
 /** Causes the fault, then waits for new frames of the camera. */
 async function recovers(damage: () => void | Promise<void>): Promise<void> {
   const earlier = frames[VICTIM]!.length;
   await damage();
-  await until('new frames', () => frames[VICTIM]!.length > earlier + 1, 10_000);
-  await until('the camera counts as online', async () => (await figures()).status.state === 'online', 10_000);
+  await until('new frames', () => frames[VICTIM]!.length > earlier + 1, SLOW_MS);
+  await until('the camera counts as online', async () => (await figures()).status.state === 'online');
 }
 
 test('killing the decoders: new ones are started, the stream and the actor stay', async () => {
@@ -73,8 +81,10 @@ test('killing the decoders: new ones are started, the stream and the actor stay'
   await recovers(() => {
     for (const pid of killed) process.kill(pid, 'SIGKILL');
   });
-  const started = decoderPids();
-  assert.ok(started.length > 0 && started.every((pid) => !killed.includes(pid)), [...killed, ...started].join(' '));
+  await until('new decoders alone', () => {
+    const started = decoderPids();
+    return started.length > 0 && started.every((pid) => !killed.includes(pid));
+  });
   assert.equal(victim().restarts, restarts);
   assert.equal((await figures()).figures.reconnects, reconnects);
 });
@@ -82,13 +92,9 @@ test('killing the decoders: new ones are started, the stream and the actor stay'
 test('dropping the RTSP connection: the camera connects again', async () => {
   const { reconnects } = (await figures()).figures;
   await recovers(() => assert.equal(rtsp.dropClients(VICTIM), 1));
-  assert.equal((await figures()).figures.reconnects, reconnects + 1);
-  assert.ok(
-    viewer.messages.some(
-      ({ type, data }) =>
-        type === 'camera_status' && data.cameraId === VICTIM && data.state === 'offline' && data.status === 0,
-    ),
-  );
+  // More when an attempt came too early for a busy machine.
+  assert.ok((await figures()).figures.reconnects > reconnects);
+  await toldOf(({ state, status }) => state === 'offline' && status === 0);
 });
 
 test('restarting the ingest: its cameras make it read them again', async () => {
@@ -114,19 +120,15 @@ for (const { name, type, message, code } of [
       { restarts: restarts + 1, state: 'running', code },
     );
     assert.match(now.lastFailure?.message ?? '', message);
-    assert.ok(
-      viewer.messages.some(
-        ({ type: kind, data }) => kind === 'camera_status' && data.cameraId === VICTIM && data.status === 2,
-      ),
-    );
+    await toldOf(({ status }) => status === 2);
     const { json } = await gantry.request('GET', '/api/supervisor/tree');
     assert.match(JSON.stringify(json), new RegExp(`"path":"/cameras/${VICTIM}"`));
   });
 }
 
-test('through all of it the other camera lost no frame, and the victim numbers its frames on', () => {
+test('through all of it the other camera lost no frame, and the victim numbers its frames on', async () => {
+  await until('nine frames of each', () => Object.values(frames).every(({ length }) => length > 8), SLOW_MS);
   for (const numbers of [frames[OTHER]!, frames[VICTIM]!]) {
-    assert.ok(numbers.length > 8, `${numbers.length} frames`);
     assert.deepEqual(
       numbers,
       numbers.map((_, index) => numbers[0]! + index),
@@ -141,14 +143,13 @@ test('Redis killed: frames go on over NATS, health says so, and it resumes witho
   const redisPid = await pidOf('redis-server');
   process.kill(redisPid, 'SIGSTOP');
   const seen = viewer.of(OTHER).length;
-  await until('frames without Redis', () => viewer.of(OTHER).length > seen + 3, 15_000);
+  await until('frames without Redis', () => viewer.of(OTHER).length > seen + 3, SLOW_MS);
   process.kill(redisPid, 'SIGKILL');
   const later = viewer.of(OTHER).length;
-  await until('frames after the kill', () => viewer.of(OTHER).length > later + 3, 10_000);
+  await until('frames after the kill', () => viewer.of(OTHER).length > later + 3, SLOW_MS);
   const failed = await until(
     'failed writes are shown',
     async () => (await gantry.request('GET', '/api/health')).json.redis.failedWrites,
-    5_000,
   );
   assert.ok(failed > 0);
   await until(
@@ -160,15 +161,18 @@ test('Redis killed: frames go on over NATS, health says so, and it resumes witho
         (await gantry.request('GET', `/api/cameras/${OTHER}/latest`)).status === 200
       );
     },
-    15_000,
+    SLOW_MS,
   );
 });
 
 test('nats-server killed: it is started again and the frames come back', async () => {
   process.kill(await pidOf('nats-server'), 'SIGKILL');
   const seen = viewer.of(OTHER).length;
-  await until('frames after the kill', () => viewer.of(OTHER).length > seen + 5, 20_000);
-  assert.equal((await gantry.request('GET', '/api/health')).json.nats.state, 'connected');
+  await until('frames after the kill', () => viewer.of(OTHER).length > seen + 5, SLOW_MS);
+  await until(
+    'health to say so',
+    async () => (await gantry.request('GET', '/api/health')).json.nats.state === 'connected',
+  );
 });
 
 /** The process of that name which this Gantry runs, by the file it keeps for recognising leftovers. */

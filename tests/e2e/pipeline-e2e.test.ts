@@ -26,7 +26,9 @@ import { printsTrace, wholeTrace } from '../support/whole-trace.ts';
 
 const CAMERA = 'crossing';
 /** Provider and test share one process: a call may be late by more than over any network. */
-const GUARD_MS = 250;
+const GUARD_MS = 1_000;
+/** Gantry, the provider, Prometheus and other tests share two cores. */
+const SLOW_MS = 60_000;
 const LIMITS = { qps: 2, rpm: 60 };
 
 let folder: string;
@@ -96,6 +98,8 @@ after(async () => {
   await otlp?.close();
 });
 
+const alerts = (): Aggregate[] => viewer.messages.filter(({ type }) => type === 'alert').map(({ data }) => data);
+const idsOf = (list: readonly Aggregate[]) => new Set(list.map(({ requestId }) => requestId));
 const withGroups = (aggregate: Aggregate): boolean => aggregate.trafficGroups.length > 0;
 /** The model has answered about each group of this very frame. */
 const isAnswered = (aggregate: Aggregate): boolean =>
@@ -103,7 +107,7 @@ const isAnswered = (aggregate: Aggregate): boolean =>
   aggregate.riskAssessment.results.every(({ source, carried }) => source === 'vlm' && carried !== true);
 
 test('a viewer gets aggregates of real footage, judged by the model', async () => {
-  const aggregate = await viewer.next(CAMERA, isAnswered, 30_000);
+  const aggregate = await viewer.next(CAMERA, isAnswered, SLOW_MS);
   // An incident that was measured has a verdict of its own.
   assert.ok(['vlm', 'mixed'].includes(aggregate.riskAssessment.source));
   assert.equal(aggregate.riskAssessment.results.length, aggregate.trafficGroups.length);
@@ -118,9 +122,10 @@ test('a viewer gets aggregates of real footage, judged by the model', async () =
 
 test('one trace id runs through detection, tasks, results and aggregate, in bodies and in NATS headers', async () => {
   const aggregate = await viewer.next(CAMERA, isAnswered);
-  const messages = wire.filter(({ body }) => body.requestId === aggregate.requestId);
-  const stages = new Set(messages.map(({ subject }) => subject.split('.')[0]));
-  assert.deepEqual([...stages].toSorted(), ['assessment-tasks', 'detection-results', 'risk-assessment-results']);
+  const messages = await until('all three stages', () => {
+    const ours = wire.filter(({ body }) => body.requestId === aggregate.requestId);
+    return new Set(ours.map(({ subject }) => subject.split('.')[0])).size === 3 ? ours : null;
+  });
   for (const { subject, header, body } of messages)
     assert.deepEqual(
       { traceId: body.traceId, header },
@@ -181,8 +186,8 @@ test('Redis holds the newest aggregate for at most 300 s, the raw detection, and
   subscriber.disconnect();
   assert.equal(aggregate.cameraId, CAMERA);
   for (const key of [`camera:${CAMERA}:latest`, `detection:${aggregate.requestId}`]) {
-    const seconds = await redis.ttl(key);
-    assert.ok(seconds > 0 && seconds <= 300, `${key}: TTL ${seconds}`);
+    const seconds = await until(`${key} to have a TTL`, async () => Math.max(0, await redis.ttl(key)) || null);
+    assert.ok(seconds <= 300, `${key}: TTL ${seconds}`);
   }
   const raw = Detection.parse(JSON.parse((await redis.get(`detection:${aggregate.requestId}`))!));
   assert.equal(raw.traceId, aggregate.traceId);
@@ -191,29 +196,21 @@ test('Redis holds the newest aggregate for at most 300 s, the raw detection, and
 });
 
 test('high risks are kept as alerts, newest first, and only they', async () => {
-  const alerts = (): Aggregate[] => viewer.messages.filter(({ type }) => type === 'alert').map(({ data }) => data);
   // Nothing dangerous need happen in the footage, so the model says it of two groups.
-  const first = new Set(alerts().map(({ requestId }) => requestId));
+  const first = idsOf(alerts());
   simulator.setBehaviour({ kind: 'says', answer: 'plain-high' }, { times: 1 });
-  await until('an alert', () => alerts().some(({ requestId }) => !first.has(requestId)), 30_000);
-  const second = new Set(alerts().map(({ requestId }) => requestId));
+  await until('an alert', () => alerts().some(({ requestId }) => !first.has(requestId)), SLOW_MS);
+  const second = idsOf(alerts());
   simulator.setBehaviour({ kind: 'says', answer: 'plain-high' }, { times: 1 });
-  await until('a second alert', () => alerts().some(({ requestId }) => !second.has(requestId)), 30_000);
-  await until('enough judged frames', () => viewer.of(CAMERA).filter(withGroups).length >= 8, 30_000);
-  // The feed may be ahead of Redis.
-  const stored = await until('both alerts in Redis', async () => {
+  await until('a second alert', () => alerts().some(({ requestId }) => !second.has(requestId)), SLOW_MS);
+  await until('enough judged frames', () => viewer.of(CAMERA).filter(withGroups).length >= 8, SLOW_MS);
+  // The feed may be ahead of Redis, and an alert follows its frame.
+  const stored = await until('each dangerous frame to be an alert once, and in Redis', async () => {
     const list: Aggregate[] = (await redis.lrange(`alerts:${CAMERA}`, 0, -1)).map((json) => JSON.parse(json));
-    return list.length >= 2 ? list : null;
+    const seen = idsOf(viewer.of(CAMERA).filter(isAlert));
+    return seen.size >= 2 && alerts().length === seen.size && list.length >= seen.size - 1 ? list : null;
   });
   for (const alert of stored) assert.ok(isAlert(alert));
-  const seen = new Set(
-    viewer
-      .of(CAMERA)
-      .filter(isAlert)
-      .map(({ requestId }) => requestId),
-  );
-  assert.ok(stored.length >= seen.size - 1, `${stored.length} stored, ${seen.size} seen`);
-  assert.equal(alerts().length, seen.size);
   assert.deepEqual(
     stored.map((each) => each.timestamp),
     stored
@@ -224,7 +221,11 @@ test('high risks are kept as alerts, newest first, and only they', async () => {
 });
 
 test('the clip of an alert is the video around it', async () => {
-  const [alert] = viewer.messages.filter(({ type }) => type === 'alert').map(({ data }) => data as Aggregate);
+  const takenAt = ({ timestamp }: Aggregate): number => Date.parse(timestamp);
+  const [first] = viewer.of(CAMERA);
+  assert.ok(first);
+  // One that has video before it, where there is one.
+  const alert = alerts().find((each) => takenAt(each) > takenAt(first) + 3_000) ?? alerts().at(-1);
   assert.ok(alert);
   const url = new URL(`/api/alerts/${alert.requestId}/clip.mp4`, gantry.url);
   let clip = new Uint8Array();
@@ -233,7 +234,7 @@ test('the clip of an alert is the video around it', async () => {
     clip = new Uint8Array(await reply.arrayBuffer());
     return reply.status === 200;
   };
-  await until('the clip', load, 15_000);
+  await until('the clip', load, SLOW_MS, 200);
   const said = await decoded(clip);
   assert.match(said, /Video: h264.* 768x576/u);
   const [, seconds = '0'] = /Duration: 00:00:(\d+\.\d+)/u.exec(said) ?? [];
@@ -248,7 +249,7 @@ test("a viewer gets the camera's own video, from a keyframe on", async (t) => {
   t.after(() => socket.terminate());
   const chunks: Buffer[] = [];
   socket.on('message', (data) => chunks.push(data as Buffer));
-  await until('three seconds of video', async () => framesOf(await decoded(Buffer.concat(chunks))) > 20, 15_000);
+  await until('three seconds of video', async () => framesOf(await decoded(Buffer.concat(chunks))) > 20, SLOW_MS, 500);
   assert.match(await decoded(Buffer.concat(chunks)), /Video: h264.* 768x576/u);
 });
 
@@ -256,7 +257,7 @@ test('the picture of an aggregate and the crop of each group can be fetched by t
   const aggregate = await viewer.next(
     CAMERA,
     (each) => withGroups(each) && viewer.of(CAMERA).at(-1)?.requestId === each.requestId,
-    15_000,
+    SLOW_MS,
   );
   for (const id of [aggregate.imageId, ...aggregate.trafficGroups.map((group) => group.cropId)]) {
     const reply = await fetch(new URL(`/api/images/${id}`, gantry.url));
@@ -270,7 +271,7 @@ test('the picture of an aggregate and the crop of each group can be fetched by t
 });
 
 test('the objects match those of the detector alone: mean counts by class within 35 % of a direct run', async () => {
-  await until('two dozen frames', () => viewer.of(CAMERA).length >= 24, 60_000);
+  await until('two dozen frames', () => viewer.of(CAMERA).length >= 24, SLOW_MS);
   const piped = viewer
     .of(CAMERA)
     .filter((each) => each.revision === 0)
@@ -333,17 +334,16 @@ test('Prometheus answers every query of the dashboard and the rules', { skip: re
 });
 
 test('each role answers as a NATS micro service', async () => {
-  const reply = await nc.request('gantry.scheduler.stats', '', { timeout: 2_000 });
+  const reply = await nc.request('gantry.scheduler.stats', '', { timeout: SLOW_MS });
   const stats = reply.json<{ mode: string; assessed: number }>();
   assert.deepEqual({ mode: stats.mode, assessed: stats.assessed > 0 }, { mode: 'vlm', assessed: true });
   const services = new Set<string>();
-  for await (const ping of await nc.services.client().ping()) services.add(ping.name);
-  assert.deepEqual([...services].toSorted(), [
-    'gantry-aggregator',
-    'gantry-cameras',
-    'gantry-key-pool',
-    'gantry-node',
-    'gantry-scheduler',
-    'gantry-task-generator',
-  ]);
+  const expected = ['aggregator', 'cameras', 'key-pool', 'node', 'scheduler', 'task-generator'];
+  // A ping ends when no answer has come for a moment.
+  await until('six services to answer', async () => {
+    for await (const ping of await nc.services.client().ping()) services.add(ping.name);
+    return services.size >= expected.length;
+  });
+  const names = expected.map((name) => `gantry-${name}`);
+  assert.deepEqual([...services].toSorted(), names);
 });

@@ -89,7 +89,7 @@ describe('the page, from where it may be reached', { skip: skipWithoutChromium }
       assert.deepEqual(complaints, []);
 
       await page.goto(`${proxy.url}/gantry/docs`);
-      await page.waitForSelector('.swagger-ui .opblock', { timeout: 20_000 });
+      await page.waitForSelector('.swagger-ui .opblock', { timeout: 60_000 });
       assert.match(await page.locator('.servers').innerText(), /\/gantry/u);
     });
   }

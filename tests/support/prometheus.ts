@@ -35,7 +35,7 @@ export async function configFor(target: string, tokenFile: string): Promise<stri
     .replace('gantry:8080', target)
     .replace('/run/secrets/gantry_token', tokenFile)
     .replace('scrape_interval: 15s', 'scrape_interval: 2s')
-    .replace('scrape_timeout: 10s', 'scrape_timeout: 1s');
+    .replace('scrape_timeout: 10s', 'scrape_timeout: 2s');
 }
 
 export interface RunningPrometheus {

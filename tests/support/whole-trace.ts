@@ -23,7 +23,7 @@ const NAMES = new Set(PARTS.map((part) => part.split(' ').at(-1)));
  */
 export async function wholeTrace(otlp: OtlpReceiver, traceId: string) {
   const trace = () => otlp.spans.filter((span) => span.traceId === traceId);
-  await until('all spans of the frame', () => new Set(trace().map(({ name }) => name)).size === NAMES.size, 10_000);
+  await until('all spans of the frame', () => new Set(trace().map(({ name }) => name)).size === NAMES.size);
   // Each part of Gantry exports by itself, so that a push can come before its aggregate.
   const spans = await until('both ways of the push, and the cause of each span', () => {
     const now = trace();
