@@ -169,7 +169,11 @@ const START = StartTable.given<Given>()
     statuses: new Signal<CameraStatus>(),
   }))
 
-  .with(openCameraWays)
+  .step('cameraWays', {
+    name: 'detectors of releases',
+    start: openCameraWays,
+    stop: (ways) => ways?.close(),
+  })
   // The actors. Cameras start in the background, after everything else.
   .step('system', {
     name: 'actors',

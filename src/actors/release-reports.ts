@@ -6,8 +6,8 @@ import type { ReleaseReport } from './release-reports.types.ts';
 
 export interface ReleaseReportsInit {
   readonly outcomes: ReleaseOutcomes;
-  /** This model file can't be loaded by any camera. */
-  readonly onDetectorFailed: (path: string, message: string) => void;
+  /** A camera could not load this model file; `permanent`: none can. */
+  readonly onDetectorFailed: (path: string, message: string, permanent: boolean) => void;
 }
 
 /** Takes the outcomes of cameras to the releases of this process. */
@@ -26,7 +26,7 @@ export const releaseReportsActor = defineActor<ReleaseReport>()<ReleaseReportsIn
             { cameraId, model, path },
             `camera ${cameraId} goes on with its present detector: ${model} could not be loaded: ${message}`,
           );
-          if (permanent) onDetectorFailed(path, clipped(message));
+          onDetectorFailed(path, clipped(message), permanent);
         },
       },
     };

@@ -74,9 +74,13 @@ export function budgetReport(
     cooling: coolingKeys(pool, now),
     cost_today: all.today?.cost ?? null,
     tokens_per_call: all.tokens_per_call,
-    short_since: all.short_since,
+    short_since: shortSince(all, present),
   };
 }
+
+/** Without a key that is meant to be used, rules answer on purpose, and no call is missing. */
+export const shortSince = ({ short_since }: Pick<SchedulerFigures, 'short_since'>, present: number | null) =>
+  present === 0 ? null : short_since;
 
 /** The figures of two schedulers together. The calls that the keys allow are not added: limits hold over all nodes. */
 function sumOf(a: SchedulerFigures, b: SchedulerFigures): SchedulerFigures {
@@ -135,10 +139,11 @@ export function keysNeeded(
 
 /** That there have been too few calls for a minute or more, in a sentence; null while there are not. Pure. */
 export function shortageSentence(
-  { short_since, recent, calls }: Pick<SchedulerFigures, 'short_since' | 'recent' | 'calls'>,
+  { recent, calls, ...figures }: Pick<SchedulerFigures, 'short_since' | 'recent' | 'calls'>,
   present: number | null,
 ): string | null {
-  if (short_since === null || recent === null) return null;
+  const since = shortSince(figures, present);
+  if (since === null || recent === null) return null;
   const asked = questionsIn(recent);
   const share = Math.round((recent.questions.budget / Math.max(1, asked)) * 100);
   const allowed =
@@ -149,7 +154,7 @@ export function shortageSentence(
       ? ''
       : `; ${needed} keys like the present ${present} would be needed`;
   return (
-    `too few calls since ${short_since}: the cameras ask ${asked} questions a minute${allowed}, so rules answer ` +
+    `too few calls since ${since}: the cameras ask ${asked} questions a minute${allowed}, so rules answer ` +
     `${share} % of them${remedy} (see GET /api/budget)`
   );
 }

@@ -1,13 +1,15 @@
 import type { CameraSettings } from '../actors/camera/camera.types.ts';
 import type { CameraWay } from '../actors/camera/camera-way.types.ts';
+import { clipped } from '../messages/bounds.ts';
 import { thresholdsWith } from '../messages/event-thresholds.ts';
 import type { Log } from '../infra/log.ts';
 import type { Metrics } from '../infra/metrics.ts';
 import type { LocatedModel } from '../messages/model.ts';
 import type { SceneConfig } from '../messages/scene.ts';
 import { cameraChoice, type CameraChoice, detectorsWanted } from '../releases/camera-way.ts';
-import type { ReleasesInForce } from '../releases/releases.types.ts';
+import type { ReleaseOutcomes, ReleasesInForce } from '../releases/releases.types.ts';
 import type { ActorLog } from '../runtime/actor.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { GantryConfig } from './config.ts';
 import { useReleasedModel } from './detector-model.ts';
 import { ReleaseDetectors } from './release-detectors.ts';
@@ -20,6 +22,10 @@ export interface CameraWaysOptions {
   /** Name of the model with which the process began. */
   readonly ownModel: string;
   readonly onDetectorFailed: () => void;
+  /** Gets the failure of a running release's detector. */
+  readonly outcomes: ReleaseOutcomes;
+  readonly nodeId: string;
+  readonly clock: Clock;
   readonly log: Pick<ActorLog, 'info' | 'error'>;
 }
 
@@ -28,6 +34,8 @@ export interface CameraWaysParts {
   /** Null in a process without the role `cameras`. */
   readonly cameraResources: object | null;
   readonly releases: ReleasesInForce;
+  readonly releaseOutcomes: ReleaseOutcomes;
+  readonly nodeId: string;
   readonly metrics: Metrics;
   readonly log: Log;
 }
@@ -37,42 +45,61 @@ export const openCameraWays = ({
   config,
   cameraResources,
   releases,
+  releaseOutcomes,
+  nodeId,
   metrics,
   log,
-}: CameraWaysParts): { readonly cameraWays: CameraWays | null } => ({
-  cameraWays:
-    cameraResources === null
-      ? null
-      : new CameraWays({
-          releases,
-          locate: (model) => useReleasedModel({ ...config, model }, log),
-          ownModel: config.model,
-          onDetectorFailed: () => metrics.inc('release_detector_failures_total', 1),
-          log,
-        }),
-});
+}: CameraWaysParts): CameraWays | null =>
+  cameraResources === null
+    ? null
+    : new CameraWays({
+        releases,
+        locate: (model) => useReleasedModel({ ...config, model }, log),
+        ownModel: config.model,
+        onDetectorFailed: () => metrics.inc('release_detector_failures_total', 1),
+        outcomes: releaseOutcomes,
+        nodeId,
+        clock: systemClock,
+        log,
+      });
 
 /** How each camera of this process judges, by the releases in force. */
 export class CameraWays {
   readonly #options: CameraWaysOptions;
   readonly #detectors: ReleaseDetectors;
+  readonly #unlisten: () => void;
+  /** The release whose failed detector was told last, as its id and time. */
+  #told = '';
   /** Cameras are to be given their settings anew. */
   readonly changes = new Signal<null>();
 
   constructor(options: CameraWaysOptions) {
-    const { releases, locate, onDetectorFailed, log } = options;
+    const { releases, locate, onDetectorFailed, clock, log } = options;
     this.#options = options;
     this.#detectors = new ReleaseDetectors({
       locate,
-      onChange: () => this.changes.emit(null),
-      onFailed: onDetectorFailed,
+      onChange: () => {
+        this.#tellFailure();
+        this.changes.emit(null);
+      },
+      onFailed: () => {
+        onDetectorFailed();
+        this.#tellFailure();
+      },
+      clock,
       log,
     });
     this.#want();
-    releases.onChange(() => {
+    this.#unlisten = releases.onChange(() => {
       this.#want();
+      this.#tellFailure();
       this.changes.emit(null);
     });
+  }
+
+  close(): void {
+    this.#unlisten();
+    this.#detectors.close();
   }
 
   /** A sentence for the operator; null while all is well. */
@@ -92,9 +119,23 @@ export class CameraWays {
     return { scene, thresholds: thresholdsWith(choice.thresholds), way: this.#wayOf(choice) };
   }
 
-  /** A camera could not load this model file. */
-  detectorFailed(path: string, message: string): void {
-    this.#detectors.fail(path, message);
+  /** A camera could not load this model file; `permanent`: the model itself is at fault. */
+  detectorFailed(path: string, message: string, permanent: boolean): void {
+    this.#detectors.fail(path, message, permanent);
+  }
+
+  /** Once for a release. Those that are promoted stay: a person took them, and cameras have a detector meanwhile. */
+  #tellFailure(): void {
+    const { releases, outcomes, nodeId, clock } = this.#options;
+    const detector = releases.now.running?.changes.detector;
+    if (releases.now.running === null || detector === undefined) return;
+    const message = this.#detectors.failureOf(detector);
+    const { releaseId, createdAt } = releases.now.running;
+    const release = `${releaseId} ${createdAt}`;
+    if (message === null || this.#told === release) return;
+    this.#told = release;
+    const failure = { at: new Date(clock.now()).toISOString(), nodeId, detector, message: clipped(message) };
+    outcomes.tell({ type: 'detector-failed', releaseId, createdAt, ...failure });
   }
 
   #want(): void {

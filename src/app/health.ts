@@ -1,5 +1,5 @@
 import type { CameraEntry } from '../actors/camera-registry.ts';
-import type { HealthReport } from '../http/schemas/operations-schema.ts';
+import type { HealthReport, SchedulerHealth } from '../http/schemas/operations-schema.ts';
 import type { BusState } from '../infra/bus.ts';
 import type { RedisHealth } from '../infra/redis/redis-health.ts';
 import type { SystemAlert } from '../messages/monitoring.ts';
@@ -21,8 +21,8 @@ export interface HealthFacts {
   readonly cameras: readonly Pick<CameraEntry, 'config' | 'status'>[];
   /** That cameras are slow because the processors are full; null while they are not. */
   readonly slowCameras: string | null;
-  /** Why assessment is degraded; null while it is not. */
-  readonly assessment: string | null;
+  /** Null in a process without the role `scheduler`. */
+  readonly assessment: Pick<SchedulerHealth, 'status' | 'message' | 'shortage' | 'source'> | null;
   /** Further notices, e.g. that there is no demo camera. */
   readonly notices: readonly string[];
   /** Of all nodes, about Gantry itself. */
@@ -47,12 +47,17 @@ export function healthReport(facts: HealthFacts): HealthReport {
   );
   const redisNotice = noticeOfRedis(redis);
   const natsNotice = noticeOfNats(facts);
+  const assessment = assessmentOf(facts);
   const isDegraded =
-    redis.state === 'reconnecting' || redis.state === 'degraded' || facts.natsRefuses || facts.slowCameras !== null;
+    redis.state === 'reconnecting' ||
+    redis.state === 'degraded' ||
+    facts.natsRefuses ||
+    facts.slowCameras !== null ||
+    facts.assessment?.status === 'degraded';
   const notices = [
     ...(natsNotice === null ? [] : [natsNotice]),
     ...(redisNotice === null ? [] : [redisNotice]),
-    ...(facts.assessment === null ? [] : [facts.assessment]),
+    ...new Set([assessment?.notice, facts.assessment?.shortage].filter((notice) => typeof notice === 'string')),
     ...(facts.slowCameras === null ? [] : [facts.slowCameras]),
     ...faults.slice(0, 10).map(({ config, status }) => `camera ${config.cameraId}: ${status.message}`),
     ...(faults.length > 10 ? [`and ${faults.length - 10} more cameras`] : []),
@@ -60,18 +65,14 @@ export function healthReport(facts: HealthFacts): HealthReport {
     ...facts.notices,
   ];
   return {
-    status:
-      facts.nats !== 'connected'
-        ? 'down'
-        : isDegraded || faults.length > 0 || facts.assessment !== null
-          ? 'degraded'
-          : 'ok',
+    status: facts.nats !== 'connected' ? 'down' : isDegraded || faults.length > 0 ? 'degraded' : 'ok',
     version: facts.version,
     roles: [...facts.roles],
     uptimeSeconds: Math.round(facts.uptimeSeconds * 10) / 10,
     nats: { state: facts.nats, notice: natsNotice },
     redis: { state: redis.state, durable: redis.durable, notice: redisNotice, failedWrites: redis.failedWrites },
     models: facts.model === null ? [] : [{ name: facts.model, state: 'ready', notice: null }],
+    assessment,
     cameras: {
       total: cameras.length,
       online: count('online'),
@@ -82,6 +83,16 @@ export function healthReport(facts: HealthFacts): HealthReport {
     notices,
     alerts: alerts.filter(({ state }) => state !== 'pending'),
   };
+}
+
+/** A shortage of calls is no fault, and neither is a want of keys. */
+function assessmentOf({ assessment, roles }: Pick<HealthFacts, 'assessment' | 'roles'>): HealthReport['assessment'] {
+  if (assessment === null) return null;
+  const { status, message, shortage, source } = assessment;
+  if (status === 'degraded') return { source, notice: message };
+  if (status === 'down' || source === 'vlm') return { source, notice: shortage };
+  // One that only assesses is one of several.
+  return { source, notice: roles.includes('cameras') ? message : `${message}; other schedulers may have keys` };
 }
 
 function noticeOfRedis({ state, notice }: RedisHealth): string | null {

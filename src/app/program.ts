@@ -5,9 +5,9 @@ import { createLog, type Log } from '../infra/log.ts';
 import { asError } from '../runtime/errors.ts';
 import { type GantryConfig, readConfig, USAGE } from './config.ts';
 
-/** Exit codes of sysexits.h for a wrong call and for an internal failure. */
-const EXIT_USAGE = 64;
-const EXIT_FAILURE = 70;
+/** As of all commands. */
+const EXIT_USAGE = 2;
+const EXIT_FAILURE = 1;
 
 /**
  * V8 begins a full collection when a heap has less room to its limit than the size of its nursery (16 MB). In a thread

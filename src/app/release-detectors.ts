@@ -1,19 +1,35 @@
 import type { LocatedModel } from '../messages/model.ts';
 import type { ActorLog } from '../runtime/actor.ts';
+import type { Clock, TimerHandle } from '../runtime/clock.ts';
 import { asError } from '../runtime/errors.ts';
 
 type Held =
   | { readonly state: 'locating' }
-  | { readonly state: 'usable'; readonly model: LocatedModel }
+  | { readonly state: 'usable'; readonly model: LocatedModel; readonly tries: Tries | null }
   | { readonly state: 'failed'; readonly message: string };
+
+/** Failures to load that may pass, e.g. for want of memory. */
+interface Tries {
+  readonly failed: number;
+  /** Time of the last one, epoch ms. */
+  readonly at: number;
+}
+
+/** The cameras of this process try again after so long. Failures before that are of the same try. */
+const TRY_AGAIN_MS = 30_000;
+/** So many failed tries in a row are a failure of the detector at this process. */
+const MOST_TRIES = 3;
+/** A try so much later begins a new row. */
+const SAME_ROW_MS = 10 * 60_000;
 
 export interface ReleaseDetectorsOptions {
   /** Makes the model of a name in the manifest ready; rejects as `pullModel`. */
   readonly locate: (name: string) => Promise<LocatedModel>;
-  /** A detector became usable, or is usable no more. */
+  /** A detector became usable, is usable no more, or is to be tried again. */
   readonly onChange: () => void;
   /** One that could not be located. */
   readonly onFailed: () => void;
+  readonly clock: Clock;
   readonly log: Pick<ActorLog, 'info' | 'error'>;
 }
 
@@ -24,6 +40,7 @@ export interface ReleaseDetectorsOptions {
 export class ReleaseDetectors {
   readonly #options: ReleaseDetectorsOptions;
   readonly #held = new Map<string, Held>();
+  readonly #timers = new Set<TimerHandle>();
 
   constructor(options: ReleaseDetectorsOptions) {
     this.#options = options;
@@ -43,19 +60,52 @@ export class ReleaseDetectors {
     return null;
   }
 
+  /** Why the detector can't be used by this process; null while it can, or is being located. */
+  failureOf(name: string): string | null {
+    const held = this.#held.get(name);
+    return held?.state === 'failed' ? held.message : null;
+  }
+
+  /** No detector is tried again. */
+  close(): void {
+    for (const timer of this.#timers) this.#options.clock.clearTimeout(timer);
+    this.#timers.clear();
+  }
+
   /** The detectors that the releases in force name now. */
   want(names: readonly string[]): void {
     for (const name of this.#held.keys()) if (!names.includes(name)) this.#held.delete(name);
     for (const name of names) if (!this.#held.has(name)) void this.#locate(name);
   }
 
-  /** A camera could not load this model file: no camera gets it any more. */
-  fail(path: string, message: string): void {
+  /**
+   * A camera could not load this model file. When that is permanent, or has failed in several tries, no camera gets it
+   * any more; else all cameras try again later.
+   */
+  fail(path: string, message: string, permanent: boolean): void {
+    const { onChange, clock } = this.#options;
     for (const [name, held] of this.#held) {
       if (held.state !== 'usable' || held.model.path !== path) continue;
-      this.#held.set(name, { state: 'failed', message });
-      this.#options.onChange();
+      const sinceLast = clock.now() - (held.tries?.at ?? -Infinity);
+      if (!permanent && sinceLast < TRY_AGAIN_MS) continue;
+      const failed = (held.tries !== null && sinceLast < SAME_ROW_MS ? held.tries.failed : 0) + 1;
+      if (permanent || failed >= MOST_TRIES) {
+        this.#held.set(name, { state: 'failed', message });
+        onChange();
+      } else {
+        this.#held.set(name, { ...held, tries: { failed, at: clock.now() } });
+        this.#tryAgainLater();
+      }
     }
+  }
+
+  #tryAgainLater(): void {
+    const { onChange, clock } = this.#options;
+    const timer = clock.setTimeout(() => {
+      this.#timers.delete(timer);
+      onChange();
+    }, TRY_AGAIN_MS);
+    this.#timers.add(timer);
   }
 
   /** Never rejects. */
@@ -66,7 +116,7 @@ export class ReleaseDetectors {
     try {
       const model = await locate(name);
       if (this.#held.get(name) !== locating) return;
-      this.#held.set(name, { state: 'usable', model });
+      this.#held.set(name, { state: 'usable', model, tries: null });
       log.info({ detector: name }, `the detector ${name} of a release is ready`);
       onChange();
     } catch (thrown) {

@@ -173,7 +173,7 @@ export function camerasInits({
     trafficCounts: () => ({ bus }),
     releaseReports: () => ({
       outcomes: releaseOutcomes,
-      onDetectorFailed: (path, message) => cameraWays.detectorFailed(path, message),
+      onDetectorFailed: (path, message, permanent) => cameraWays.detectorFailed(path, message, permanent),
     }),
     imaging: () => ({ encoder, images, bus }),
     inference:

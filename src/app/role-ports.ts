@@ -145,10 +145,9 @@ export function httpPorts(parts: PortParts): HttpPorts {
         ...watched,
         alerts: parts.monitoring.port.state().alerts,
         slowCameras: parts.cameraWatch?.notice() ?? null,
-        assessment: assessment?.status === 'degraded' ? assessment.message : null,
+        assessment,
         notices: [
           ...watched.notices,
-          ...(typeof assessment?.shortage === 'string' ? [assessment.shortage] : []),
           ...standing(parts),
           ...(await deadLetterNotices(parts.deadLetters, Date.now(), log)),
           ...(await auditNotices(bus.link, parts.auditLog, Date.now(), log)),

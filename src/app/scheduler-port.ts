@@ -1,6 +1,6 @@
 import { KEY_POOL } from '../actors/key-pool.ts';
 import type { HttpPorts } from '../http/ports.ts';
-import type { KeyPoolStats, SchedulerHealth } from '../http/schemas/operations-schema.ts';
+import { type KeyPoolStats, NO_KEYS, NO_KEYS_IN_USE, type SchedulerHealth } from '../http/schemas/operations-schema.ts';
 import { redactUrl } from '../infra/redact.ts';
 import { asError } from '../runtime/errors.ts';
 import type { ActorSystem } from '../runtime/system.ts';
@@ -56,7 +56,8 @@ function stateOf(
   const { bus_ok, mode, provider_down_since, within_daily_budget } = figures;
   const health = pool === null ? null : assessmentHealthOf(pool);
   if (!bus_ok) return { status: 'down', message: 'tasks cannot be fetched: NATS is down' };
-  if (mode === 'rules') return { status: 'ok', message: 'no keys: rules assess the groups' };
+  if (mode === 'rules')
+    return { status: 'ok', message: pool === null || pool.total_keys === 0 ? NO_KEYS : NO_KEYS_IN_USE };
   if (!within_daily_budget)
     return { status: 'ok', message: "the day's budget is spent: rules assess the groups until midnight UTC" };
   if (provider_down_since !== null) {

@@ -42,7 +42,6 @@ export interface UsedKeys {
 
 const SIMULATED_LIMITS = { qps: 5, rpm: 100 };
 const SIMULATED_LATENCY = { medianMs: 700, p95Ms: 1_600 };
-const NO_KEYS_HERE = 'this scheduler has no API keys: rules assess its groups, although other schedulers may have keys';
 /**
  * Opens the keys of the key file or, with `--simulate-provider`, two keys of a simulated provider. With a durable Redis
  * the limits are shared with every other node that uses it; else this process decides alone.
@@ -104,11 +103,7 @@ export async function useKeys(
             );
       admin.start(share, bring);
     },
-    notices: () => [
-      ...admin.notices(),
-      ...(config.roles.includes('cameras') || admin.keys.config.keys.some((key) => key.enabled) ? [] : [NO_KEYS_HERE]),
-      ...(limits?.notices() ?? []),
-    ],
+    notices: () => [...admin.notices(), ...(limits?.notices() ?? [])],
     brought: () => brought,
     close: async () => {
       await admin.close();

@@ -37,8 +37,10 @@ export class OutcomeSender {
       waiting: () => this.#waiting.size,
       next: () => this.#waiting.shift() ?? null,
       send: async (outcome) => {
-        const { cameraId, releaseId } = outcome;
-        const requestId = outcome.type === 'pictures' ? releaseId : outcome.requestId;
+        const { releaseId } = outcome;
+        // Some outcomes are about no frame, or about a whole process.
+        const cameraId = outcome.type === 'detector-failed' ? outcome.nodeId : outcome.cameraId;
+        const requestId = 'requestId' in outcome ? outcome.requestId : releaseId;
         const trace = { cameraId, requestId, traceId: requestId.replaceAll('-', '') };
         await bus.publish(subjects.releaseOutcome(releaseId), outcome, trace, outcomeId(outcome));
       },
@@ -76,8 +78,9 @@ export class OutcomeSender {
 
 /** The same for one outcome however often it is told. */
 export function outcomeId(outcome: ReleaseOutcome): string {
-  const { type, releaseId, cameraId } = outcome;
-  if (type === 'pictures') return `${releaseId}:${type}:${outcome.way}:${cameraId}:${outcome.at}`;
+  const { type, releaseId } = outcome;
+  if (type === 'detector-failed') return `${releaseId}:${type}:${outcome.createdAt}:${outcome.nodeId}`;
+  if (type === 'pictures') return `${releaseId}:${type}:${outcome.way}:${outcome.cameraId}:${outcome.at}`;
   const about = `${releaseId}:${type}:${outcome.requestId}:${outcome.groupId}`;
   return type === 'answer' ? `${about}:${outcome.way}` : about;
 }

@@ -79,7 +79,7 @@ export const Release = z.object({
   budget: ReleaseBudget,
   limits: ReleaseLimits,
   state: ReleaseState,
-  /** Why it was rolled back: by whom, or the limit that it broke; null before. */
+  /** Why it was rolled back: by whom, the limit that it broke, or the detector that failed; null before. */
   reason: z.string().max(MOST.text).nullable(),
   createdAt: IsoTime,
   createdBy: z.string().max(MOST.name),
@@ -139,6 +139,17 @@ export const ReleaseOutcome = z.discriminatedUnion('type', [
     detectMs: z.number().min(0),
     /** Left out for want of budget. */
     skipped: z.int().min(0),
+  }),
+  /** A process with cameras can't have the candidate's detector, or load it. */
+  z.object({
+    type: z.literal('detector-failed'),
+    releaseId: ReleaseId,
+    /** Of the release: an earlier one of the same id may have had another detector. */
+    createdAt: IsoTime,
+    at: IsoTime,
+    nodeId: z.string().min(1).max(MOST.name),
+    detector: z.string().max(MOST.name),
+    message: z.string().max(MOST.text),
   }),
 ]);
 export type ReleaseOutcome = z.infer<typeof ReleaseOutcome>;

@@ -97,6 +97,7 @@ export class ReleaseFigures {
 
   /** `blockSize`: recent judgements that limits are watched by, at least. */
   add(outcome: ReleaseOutcome, blockSize: number): void {
+    if (outcome.type === 'detector-failed') return;
     if (outcome.type === 'pictures') return this.#addPictures(outcome);
     if (outcome.type === 'incident') return this.#addIncident(outcome);
     if (outcome.type === 'pair') {

@@ -29,7 +29,7 @@ const minutes = Number(values.minutes);
 const kinds = FAULTS.filter((kind) => values.only === undefined || values.only.split(',').includes(kind));
 if (values.help || !Number.isInteger(seed) || !(minutes >= 0.3 && minutes <= 600) || kinds.length === 0) {
   console.error(USAGE);
-  process.exit(values.help ? 0 : 64);
+  process.exit(values.help ? 0 : 2);
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
 

@@ -1,13 +1,31 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { it, type TestContext } from 'node:test';
+import { CameraWays } from '../../src/app/camera-ways.ts';
+import { ReleaseDesk } from '../../src/app/release-desk.ts';
 import { type OpenedReleases, openReleases } from '../../src/app/use-releases.ts';
+import { OutcomeSender } from '../../src/infra/outcome-sender.ts';
 import { NatsBus } from '../../src/infra/nats/nats-bus.ts';
+import type { AuditEntry } from '../../src/messages/audit.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
 import { call } from '../support/http-call.ts';
 import { memoryLog } from '../support/log.ts';
 import { ownNats } from '../support/own-servers.ts';
 import { orderOf } from '../support/releases.ts';
 import { until } from '../support/until.ts';
+
+interface Node extends OpenedReleases {
+  readonly bus: NatsBus;
+}
+
+async function openNode(t: TestContext, port: number): Promise<Node> {
+  const log = memoryLog();
+  const bus = await NatsBus.open({ url: `nats://127.0.0.1:${port}`, startTimeoutMs: 30_000, log });
+  t.after(() => bus.close());
+  const opened = await openReleases(bus.link, log);
+  t.after(() => opened.close());
+  return { ...opened, bus };
+}
 
 /** The requirement: a way back holds on all nodes within this time. */
 const WITHIN_MS = 1_000;
@@ -16,14 +34,7 @@ const TRIES = 3;
 
 it('a promotion and the way back hold on two nodes within a second, and outlive both', async (t) => {
   const nats = await ownNats(t, '');
-  const node = async (): Promise<OpenedReleases> => {
-    const log = memoryLog();
-    const bus = await NatsBus.open({ url: `nats://127.0.0.1:${nats.port}`, startTimeoutMs: 30_000, log });
-    t.after(() => bus.close());
-    const opened = await openReleases(bus.link, log);
-    t.after(() => opened.close());
-    return opened;
-  };
+  const node = (): Promise<Node> => openNode(t, nats.port);
   const [here, there] = await Promise.all([node(), node()]);
   const world = Object.assign(new FakeWorld(), { releases: here.book });
   const server = await fakeServer(world);
@@ -68,4 +79,36 @@ it('a promotion and the way back hold on two nodes within a second, and outlive 
   // A node that starts later reads the same.
   const restarted = await node();
   assert.deepEqual(restarted.book.list(), here.book.list());
+});
+
+it('a detector that one node cannot have rolls the release back on all nodes', async (t) => {
+  const nats = await ownNats(t, '');
+  const [cameras, web] = await Promise.all([openNode(t, nats.port), openNode(t, nats.port)]);
+  const log = memoryLog();
+  const outcomes = new OutcomeSender({ bus: cameras.bus, clock: systemClock, log, metrics: { inc: () => undefined } });
+  t.after(() => outcomes.stop());
+  const ways = new CameraWays({
+    releases: cameras.book,
+    locate: () => Promise.reject(new Error('the file is damaged')),
+    ownModel: 'ssd',
+    onDetectorFailed: () => undefined,
+    outcomes,
+    nodeId: 'node-a',
+    clock: systemClock,
+    log,
+  });
+  t.after(() => ways.close());
+  const audited: AuditEntry[] = [];
+  const audit = { record: (entry: AuditEntry) => void audited.push(entry) };
+  const desk = new ReleaseDesk({ bus: web.bus, book: web.book, audit, clock: systemClock, log });
+  t.after(() => desk.close());
+
+  const order = orderOf('one', { changes: { detector: 'yolox-nano' }, by: 'camera' });
+  await web.book.start(order, ['north'], { by: 'root', at: Date.now() });
+  for (const { book } of [cameras, web])
+    await until('the way back', () => book.get('one')?.state === 'rolled-back' && book.now.running === null);
+  const { changedBy, reason } = cameras.book.get('one') ?? {};
+  assert.deepEqual([changedBy, reason], ['system', 'detector: yolox-nano fails at node node-a: the file is damaged']);
+  assert.equal(audited.length, 1);
+  assert.equal(ways.problem, null, 'no release names the detector any more');
 });

@@ -5,6 +5,7 @@ import { skipWithoutChromium } from '../support/chromium.ts';
 import { DEAD_LETTER } from '../support/full-world.ts';
 import { systemAlert } from '../support/fake-monitoring.ts';
 import { healthy, tree } from '../support/http-samples.ts';
+import { budget } from '../support/system-samples.ts';
 import { later, servedPage } from '../support/served-page.ts';
 import { until } from '../support/until.ts';
 
@@ -141,6 +142,25 @@ describe('the system on the page', { skip: skipWithoutChromium }, () => {
     await notices.first().getByRole('link').press('Enter');
     await at.page.locator('.notice[data-rule="disk_full"]').waitFor();
     at.world.health = healthy;
+    await notices.first().waitFor({ state: 'detached' });
+  });
+
+  it('states that no key is in use, without a warning, and leads to the keys', async () => {
+    const notice = 'no API key is configured: measured events alone raise alerts';
+    at.world.health = { ...healthy, assessment: { source: 'rules', notice }, notices: [notice] };
+    at.world.budget = { ...budget, keys: { present: 0, needed: null }, short_since: null };
+    await go('wall');
+    const notices = at.page.locator('#notices .notice');
+    await notices.first().waitFor();
+    assert.deepEqual(await notices.allInnerTexts(), [
+      'No API key is in use: measured events alone raise alerts, and no model looks at the pictures. Add a key under: Budget',
+    ]);
+    assert.equal(await notices.getAttribute('data-level'), 'info');
+    await notices.getByRole('link').press('Enter');
+    await at.page.getByText('No API key is in use, so no model is asked').waitFor();
+    assert.equal(await at.page.locator('.budget .notice[data-level="warn"]').count(), 0);
+    at.world.health = healthy;
+    at.world.budget = budget;
     await notices.first().waitFor({ state: 'detached' });
   });
 

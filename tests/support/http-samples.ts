@@ -143,6 +143,7 @@ export const healthy: HealthReport = {
   nats: { state: 'connected', notice: null },
   redis: { state: 'connected', durable: true, notice: null, failedWrites: 0 },
   models: [{ name: 'ssd', state: 'ready', notice: null }],
+  assessment: { source: 'vlm', notice: null },
   cameras: { total: 1, online: 1, connecting: 0, offline: 0, fault: 0 },
   notices: [],
   alerts: [],

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assessByModel } from '../../src/actors/scheduler/assess.ts';
+import type { LeaseReply } from '../../src/keys/pool.types.ts';
 import { plainTask } from '../support/assessment-task.ts';
 import { answered, assess, failed, makeWorld, refused, TIMEOUT } from '../support/assess-world.ts';
+
+const NO_KEYS: LeaseReply = { kind: 'refused', reason: 'no-keys', message: '', keysWanted: false };
 
 describe('assessing one question while its answer can be in time', () => {
   const NOW = Date.now();
@@ -25,6 +28,11 @@ describe('assessing one question while its answer can be in time', () => {
     }
     const { result, seen } = await assess(limits(NOW - 1));
     assert.deepEqual([result?.results[0]?.reason, seen.leases.length], ['budget', 0]);
+  });
+
+  it('is left to the rules for want of keys, however late, when none is meant to be used', async () => {
+    const { result } = await assess({ keysWanted: false, leases: [NO_KEYS], ...limits(Date.now() - 1) });
+    assert.deepEqual([result?.results[0]?.reason, result?.degraded], ['no-keys', undefined]);
   });
 
   it('names the failure of its call when there is no time for another', async () => {

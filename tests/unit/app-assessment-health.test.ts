@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assessmentHealthOf } from '../../src/app/assessment-health.ts';
 import { PoolFigures, SchedulerFigures } from '../../src/app/scheduler-figures.ts';
-import { schedulerView } from '../../src/app/scheduler-port.ts';
+import { poolView, schedulerView } from '../../src/app/scheduler-port.ts';
+import { keyPoolHealth } from '../../src/http/schemas/operations-schema.ts';
 import type { CallOutcome } from '../../src/keys/outcome.ts';
 import type { KeyPool } from '../../src/keys/pool.ts';
 import { lease, poolOf, T0 } from '../support/key-pool.ts';
@@ -222,6 +223,20 @@ describe('whether a model assesses', () => {
       },
       { spent: 'ok', short: 'ok', says: short.shortage, shortage: null },
     );
+  });
+
+  it('states that there are no keys, or that all are switched off, as no fault and no shortage', () => {
+    const recent = { ...NOTHING_RECENT, questions: { asked: 0, superseded: 0, budget: 120 } };
+    const rules = figures({ mode: 'rules', short_since: new Date(T0).toISOString(), recent });
+    const none = schedulerView(rules, figuresOf(poolOf([])));
+    assert.deepEqual(
+      [none.status, none.shortage, none.source, none.message],
+      ['ok', null, 'rules', keyPoolHealth(poolView(figuresOf(poolOf([])))).message],
+    );
+    assert.match(none.message, /^no API key is configured: measured events alone raise alerts.* to add a key, see/u);
+    const off = schedulerView(rules, figuresOf(poolOf([{ enabled: false }])));
+    assert.match(off.message, /^every API key is switched off: measured events alone raise alerts/u);
+    assert.deepEqual([off.status, off.shortage], ['ok', null]);
   });
 
   it('keeps what is remembered of a model for all of its keys', () => {

@@ -134,6 +134,7 @@ describe('the keys that would be needed', () => {
       shortageSentence({ short_since, recent: recent(), calls: allowed(null) }, 2) ?? '',
       /180 questions a minute, so rules answer 67 % of them \(see/u,
     );
+    assert.equal(shortageSentence({ short_since, recent: recent(), calls: allowed(null) }, 0), null, 'rules by choice');
   });
 });
 
@@ -304,6 +305,8 @@ describe('the report of the budget', () => {
       [shown.get('budget_calls_allowed'), shown.get('budget_keys_needed'), shown.get('budget_short')],
       [[[{}, 60]], [[{}, 6]], [[{}, 1]]],
     );
+    showBudget(metrics, figures({ recent: recent(), short_since: ISO }), 0);
+    assert.deepEqual(shown.get('budget_short'), [[{}, 0]], 'rules by choice');
     assert.ok([...shown.keys()].every((name) => Object.hasOwn(METRICS, name)));
   });
 });

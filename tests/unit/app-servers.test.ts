@@ -58,6 +58,27 @@ describe('health', () => {
     assert.deepEqual(report.notices, [report.redis.notice]);
   });
 
+  it('states that rules assess without keys, is degraded by a failing model, and not by a shortage of calls', () => {
+    const roles = ['cameras', 'scheduler'] as const;
+    const said = (over: Partial<NonNullable<HealthFacts['assessment']>>, given: HealthFacts['roles'] = roles) => {
+      const assessment = { status: 'ok', source: 'vlm', message: 'all is well', shortage: null, ...over } as const;
+      const report = healthReport({ ...well, roles: given, assessment });
+      assert.equal(report.assessment?.notice ?? null, report.notices[0] ?? null);
+      return [report.status, report.assessment?.source, ...report.notices];
+    };
+    assert.deepEqual(said({}), ['ok', 'vlm']);
+    assert.deepEqual(said({ source: 'rules', message: 'no keys' }), ['ok', 'rules', 'no keys']);
+    assert.deepEqual(said({ source: 'rules', message: 'no keys' }, ['scheduler']), [
+      'ok',
+      'rules',
+      'no keys; other schedulers may have keys',
+    ]);
+    assert.deepEqual(said({ message: 'too few', shortage: 'too few' }), ['ok', 'vlm', 'too few']);
+    const failing = said({ status: 'degraded', message: 'no answers', shortage: 'too few' });
+    assert.deepEqual(failing, ['degraded', 'vlm', 'no answers', 'too few']);
+    assert.equal(healthReport(well).assessment, null);
+  });
+
   it('says why NATS is down, and what it refuses or lacks while it is there', () => {
     const away = healthReport({ ...well, nats: 'reconnecting', natsNotice: 'it refuses user "u"', natsRefuses: true });
     assert.equal(away.status, 'down');

@@ -221,4 +221,22 @@ describe('a camera in the shadow', () => {
       assert.deepEqual(world.failures, []);
     }
   });
+
+  it('begins the shadow anew with the next settings after a failure', async (t) => {
+    let looks = 0;
+    const detectCandidate = async (): Promise<RawDetection[]> => {
+      looks += 1;
+      if (looks === 1) throw new Error('out of memory');
+      return [];
+    };
+    const way = shadow({ detector: EVERY });
+    const world = await cameraWorld(t, async () => [], { way }, { detectCandidate });
+    await world.shown();
+    await until('the end of the first shadow', () => picturesOf(world.outcomes, 'present').length === 1);
+    world.ref.tell(settings(way));
+    await world.shown({ at: AT + 1_000 });
+    await world.stop();
+    assert.equal(looks, 2);
+    assert.equal(picturesOf(world.outcomes, 'candidate').length, 1);
+  });
 });

@@ -3,9 +3,10 @@ import { describe, it } from 'node:test';
 import { CameraWays } from '../../src/app/camera-ways.ts';
 import { thresholdsWith } from '../../src/messages/event-thresholds.ts';
 import type { LocatedModel } from '../../src/messages/model.ts';
-import { Release, ReleaseBudget, ReleaseLimits } from '../../src/messages/release.ts';
+import { Release, ReleaseBudget, ReleaseLimits, ReleaseOutcome } from '../../src/messages/release.ts';
 import { cameraChoice, detectorsWanted } from '../../src/releases/camera-way.ts';
 import type { InForce } from '../../src/releases/releases.types.ts';
+import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
 import { INIT } from '../support/camera-world.ts';
 import { memoryLog } from '../support/log.ts';
 import { laneScene } from '../support/driven-frames.ts';
@@ -102,6 +103,8 @@ describe('the settings of cameras by the releases in force', () => {
       },
     };
     const counts = { changes: 0, failed: 0 };
+    const told: ReleaseOutcome[] = [];
+    const clock = new ManualClock(Date.parse('2026-05-04T01:00:00.000Z'));
     const ways = new CameraWays({
       releases,
       locate: (name) => {
@@ -111,6 +114,9 @@ describe('the settings of cameras by the releases in force', () => {
       },
       ownModel: 'ssd',
       onDetectorFailed: () => void (counts.failed += 1),
+      outcomes: { tell: (outcome) => void told.push(outcome) },
+      nodeId: 'node-1',
+      clock,
       log: memoryLog(),
     });
     ways.changes.on(() => void (counts.changes += 1));
@@ -118,9 +124,18 @@ describe('the settings of cameras by the releases in force', () => {
       releases.now = now;
       for (const listener of listeners) listener(now);
     };
-    return { ways, set, located, counts };
+    return { ways, set, located, counts, told, clock };
   }
   const model: LocatedModel = { ...INIT.model, name: 'yolox-nano', path: '/models/nano.onnx' };
+  const failureOf = (message: string): ReleaseOutcome => ({
+    type: 'detector-failed',
+    releaseId: 'nano',
+    createdAt: '2026-05-04T00:00:00.000Z',
+    at: '2026-05-04T01:00:00.000Z',
+    nodeId: 'node-1',
+    detector: 'yolox-nano',
+    message,
+  });
   const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
   it('change when a release does, when its detector is at hand, and back at once with a rollback', async () => {
@@ -152,10 +167,11 @@ describe('the settings of cameras by the releases in force', () => {
   });
 
   it('stay as they are when the detector cannot be had, which is told until no release names it', async () => {
-    const { ways, set, located, counts } = world();
+    const { ways, set, located, counts, told } = world();
     set(inForce({}));
     located[0]!.done.reject(new Error('no network'));
     await settle();
+    assert.deepEqual(told, [failureOf('no network')]);
     assert.match(ways.problem ?? '', /yolox-nano .* present one: no network/u);
     assert.deepEqual([counts.failed, ways.settingsOf('in', null).way.mark], [1, null]);
     set(inForce(null));
@@ -164,13 +180,62 @@ describe('the settings of cameras by the releases in force', () => {
     assert.equal(located.length, 2, 'a later release tries it again');
   });
 
-  it('go back for all cameras when one finds the model damaged', async () => {
-    const { ways, set, located, counts } = world();
+  it('tell the failure of a running release once, also when it comes later, and not of a promoted one', async () => {
+    const { set, located, told } = world();
+    set(inForce(null, { detector: 'yolox-nano' }));
+    located[0]!.done.reject(new Error('no network'));
+    await settle();
+    assert.deepEqual(told, []);
+    set(inForce({ changes: { detector: 'ssd' } }, { detector: 'yolox-nano' }));
+    assert.deepEqual(told, [], 'the running release has another detector');
+    for (const percent of [10, 20]) set(inForce({ percent }, { detector: 'yolox-nano' }));
+    assert.deepEqual(told, [failureOf('no network')]);
+    for (const outcome of told) assert.deepEqual(ReleaseOutcome.parse(outcome), outcome);
+  });
+
+  it('try a detector again that may load later, and give it up after three tries of this process', async () => {
+    const { ways, set, located, counts, told, clock } = world();
     set(inForce({}));
     located[0]!.done.resolve(model);
     await settle();
-    ways.detectorFailed('/models/nano.onnx', 'damaged');
-    assert.equal(counts.changes, 3);
+    const failOn = (cameras: number): void => {
+      for (let camera = 0; camera < cameras; camera += 1) ways.detectorFailed(model.path, 'out of memory', false);
+    };
+    failOn(5);
+    await clock.advance(30_000);
+    assert.equal(counts.changes, 3, 'all cameras get their settings anew once');
+    failOn(5);
+    await clock.advance(30_000);
+    assert.deepEqual([counts.changes, ways.problem, told], [4, null, []]);
+    assert.equal(ways.settingsOf('in', null).way.detector, model);
+    failOn(1);
+    assert.deepEqual(told, [{ ...failureOf('out of memory'), at: '2026-05-04T01:01:00.000Z' }]);
+    assert.equal(ways.settingsOf('in', null).way.detector, null);
+  });
+
+  it('count tries in a row only, and none after their end', async () => {
+    const { ways, set, located, counts, told, clock } = world();
+    set(inForce({}));
+    located[0]!.done.resolve(model);
+    await settle();
+    for (let hour = 0; hour < 4; hour += 1) {
+      ways.detectorFailed(model.path, 'out of memory', false);
+      await clock.advance(3_600_000);
+    }
+    assert.deepEqual([told, counts.changes], [[], 6]);
+    ways.detectorFailed(model.path, 'out of memory', false);
+    ways.close();
+    await clock.advance(3_600_000);
+    assert.equal(counts.changes, 6);
+  });
+
+  it('go back for all cameras when one finds the model damaged', async () => {
+    const { ways, set, located, counts, told } = world();
+    set(inForce({}));
+    located[0]!.done.resolve(model);
+    await settle();
+    ways.detectorFailed('/models/nano.onnx', 'damaged', true);
+    assert.deepEqual([counts.changes, told], [3, [failureOf('damaged')]]);
     assert.deepEqual(ways.settingsOf('in', null).way, { detector: null, mark: null, shadow: null });
     assert.match(ways.problem ?? '', /damaged/u);
   });

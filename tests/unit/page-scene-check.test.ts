@@ -7,7 +7,7 @@ import { isFault, project } from '../../src/scene/homography.ts';
 import { metreGrid } from '../../web/src/views/camera/scene-grid.ts';
 import { withThreshold } from '../../web/src/views/camera/scene-parts.ts';
 import { checked, isAbout, messageAbout, problemOf } from '../../web/src/views/camera/scene-problems.ts';
-import { THRESHOLDS } from '../../web/src/views/camera/scene-thresholds.ts';
+import { THRESHOLDS } from '../../web/src/picture/thresholds.ts';
 import { BOW_TIE, SCENE } from '../support/http-samples.ts';
 
 const scene = SceneConfig.parse(SCENE);

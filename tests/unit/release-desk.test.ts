@@ -4,7 +4,7 @@ import { ReleaseDesk, releaseNotices } from '../../src/app/release-desk.ts';
 import { ReleasePictures } from '../../src/app/release-pictures.ts';
 import { outcomeId, OutcomeSender } from '../../src/infra/outcome-sender.ts';
 import type { AuditEntry } from '../../src/messages/audit.ts';
-import { ReleaseLimits, type ReleaseOutcome } from '../../src/messages/release.ts';
+import { type Release, ReleaseLimits, type ReleaseOutcome } from '../../src/messages/release.ts';
 import { subjects } from '../../src/messages/subjects.ts';
 import { setImmediate } from 'node:timers/promises';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
@@ -34,6 +34,16 @@ function desks(t: TestContext, count: number) {
   return { clock, book, audited, open, tell, opened };
 }
 const by = (clock: ManualClock) => ({ by: 'root', at: clock.now() });
+const DETECTOR = { changes: { detector: 'yolox-nano' }, by: 'camera' } as const;
+const failureOf = ({ releaseId, createdAt }: Release, nodeId: string): ReleaseOutcome => ({
+  type: 'detector-failed',
+  releaseId,
+  createdAt,
+  at: createdAt,
+  nodeId,
+  detector: 'yolox-nano',
+  message: 'damaged',
+});
 const judgements = (desk: ReleaseDesk | undefined, id = 'one') => desk?.figures(id).candidate.judgements;
 
 describe('the desk of releases', () => {
@@ -69,6 +79,63 @@ describe('the desk of releases', () => {
       `the release one was rolled back by itself: ${release.reason}`,
     ]);
     assert.deepEqual(releaseNotices(book.list(), clock.now() + 25 * 3_600_000), []);
+  });
+
+  it('rolls a release back once when a node cannot load its detector, and says so', async (t) => {
+    const { clock, book, audited, tell } = desks(t, 2);
+    await book.start(orderOf('one', DETECTOR), ['north'], by(clock));
+    for (const nodeId of ['node-a', 'node-b']) tell(failureOf(book.get('one')!, nodeId));
+    await setImmediate();
+    const { state, changedBy, reason } = book.get('one')!;
+    assert.deepEqual(
+      [state, changedBy, reason],
+      ['rolled-back', 'system', 'detector: yolox-nano fails at node node-a: damaged'],
+    );
+    assert.deepEqual(
+      audited.map(({ action, target, after }) => [action, target, after]),
+      [['release.rollback', 'one', { state: 'rolled-back', reason }]],
+    );
+    assert.deepEqual(releaseNotices(book.list(), clock.now()), [
+      `the release one was rolled back by itself: ${reason}`,
+    ]);
+  });
+
+  it('rolls a release back for its own detector only, also when the failure is known before the release', async (t) => {
+    const { clock, book, tell } = desks(t, 1);
+    await book.start(orderOf('one', DETECTOR), ['north'], by(clock));
+    const first = book.get('one')!;
+    await book.rollBack('one', 'test', by(clock));
+    await book.remove('one');
+    const again = clock.now() + 1_000;
+    tell(failureOf({ ...first, createdAt: new Date(again).toISOString() }, 'node-a'));
+    tell(failureOf(first, 'node-b'));
+    await clock.advance(500);
+    await book.start(orderOf('two', DETECTOR), ['north'], by(clock));
+    await setImmediate();
+    assert.equal(book.now.running?.releaseId, 'two');
+    await book.promote('two', by(clock));
+    await clock.advance(500);
+    await book.start(orderOf('one', DETECTOR), ['north'], by(clock));
+    await setImmediate();
+    assert.match(book.get('one')?.reason ?? '', /node-a/u);
+    tell(failureOf(book.get('two')!, 'node-a'));
+    await setImmediate();
+    assert.equal(book.get('two')?.state, 'promoted', 'a person took it');
+  });
+
+  it('tries the way back again while NATS is away', async (t) => {
+    const { clock, book, tell } = desks(t, 1);
+    await book.start(orderOf('one', DETECTOR), ['north'], by(clock));
+    const rollBack = t.mock.method(book, 'rollBackRunning', () => Promise.reject(new Error('NATS is away')));
+    tell(failureOf(book.get('one')!, 'node-a'));
+    await setImmediate();
+    await clock.advance(12_000);
+    assert.equal(rollBack.mock.callCount(), 3);
+    assert.equal(book.get('one')?.state, 'running');
+    rollBack.mock.restore();
+    await clock.advance(5_000);
+    await setImmediate();
+    assert.equal(book.get('one')?.state, 'rolled-back');
   });
 
   it('leaves out the outcomes of an earlier release of the same id', async (t) => {

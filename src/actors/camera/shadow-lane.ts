@@ -79,10 +79,10 @@ export class ShadowLane implements ReleaseTrial {
     this.#spells = detector === null ? null : new PictureSpells({ ...detector, intervalMs });
   }
 
-  /** Thresholds may be others. */
+  /** Thresholds may be others. After a failure, the next settings begin a new lane. */
   adapt({ shadow: plan }: CameraWay, scene: SceneConfig | null): boolean {
     const now = this.#plan;
-    if (plan === null || plan.releaseId !== now.releaseId || !sameDetector(plan, now)) return false;
+    if (this.#isOver || plan === null || plan.releaseId !== now.releaseId || !sameDetector(plan, now)) return false;
     this.#plan = plan;
     this.#scene = scene;
     this.#spell?.watch.setScene({ scene, thresholds: plan.thresholds });

@@ -67,7 +67,8 @@ export async function acquire(
   if (admitted === 'dropped') return SUPERSEDED;
   if (admitted === 'provider-down') return { kind: 'unanswered', error: lastOf(failed) ?? DOWN };
 
-  const limits = leaseLimits?.(failed.length) ?? NO_LIMITS;
+  // Where rules are meant to answer, no question is late for a call.
+  const limits = (keys.keysWanted ? leaseLimits?.(failed.length) : null) ?? NO_LIMITS;
   if (limits.askBy <= clock.now()) return tooLate(failed);
   // Read while the task waits for a key, unless rules are expected to assess it.
   if (keys.keysWanted) void state.pictures();

@@ -35,6 +35,7 @@ export function healthOf(report: HealthReport, inScope: readonly CameraRecord[])
     nats: { ...report.nats, notice: null },
     redis: { ...report.redis, notice: null },
     models: report.models.map((model) => ({ ...model, notice: null })),
+    assessment: report.assessment === null ? null : { ...report.assessment, notice: null },
     cameras: {
       total: inScope.length,
       online: count('online'),

@@ -24,6 +24,8 @@ export const HealthReport = z.object({
   models: z.array(
     z.object({ name: z.string(), state: z.enum(['ready', 'missing', 'broken']), notice: z.string().nullable() }),
   ),
+  /** Groups of this process's scheduler; null without that role. `notice`: that no model assesses them, or not all. */
+  assessment: z.object({ source: z.enum(['vlm', 'rules']), notice: z.string().nullable() }).nullable(),
   cameras: z.object({ total: z.int(), online: z.int(), connecting: z.int(), offline: z.int(), fault: z.int() }),
   /** One sentence per problem, for operators; without secrets. */
   notices: z.array(z.string()),
@@ -121,13 +123,21 @@ export const KeyPoolHealth = z.object({
 });
 export type KeyPoolHealth = z.infer<typeof KeyPoolHealth>;
 
+/** The statement about a Gantry without keys, which is no fault. */
+export const NO_KEYS =
+  'no API key is configured: measured events alone raise alerts, and no model looks at the pictures; to add a key, see ' +
+  'Budget on the page, POST /api/keys, or config/api_keys.example.yaml';
+/** The same where there are keys, none of which is meant to be used. */
+export const NO_KEYS_IN_USE =
+  'every API key is switched off: measured events alone raise alerts, and no model looks at the pictures; to use a key ' +
+  'again, see Budget on the page, or PATCH /api/keys/{name}';
+
 /** Whether the pool can serve calls. A pool without keys is `ok`: rules assess the groups. */
 export function keyPoolHealth(stats: KeyPoolStats): KeyPoolHealth {
   const usable = stats.available_keys + stats.in_use_keys;
   const unusable = `${stats.cooling_keys} cooling, ${stats.disabled_keys} disabled`;
   const figures = { total_keys: stats.total_keys, usable_keys: usable };
-  if (stats.total_keys === 0)
-    return { status: 'ok', message: 'no keys are configured: rules assess the groups', ...figures };
+  if (stats.total_keys === 0) return { status: 'ok', message: NO_KEYS, ...figures };
   if (usable === 0) {
     return {
       status: 'down',

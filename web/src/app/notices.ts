@@ -2,7 +2,8 @@
 import { createSignal } from 'solid-js';
 
 export interface Notice {
-  readonly level: 'bad' | 'warn';
+  /** `info`: nothing is wrong. */
+  readonly level: 'bad' | 'warn' | 'info';
   readonly text: string;
   /** A view that tells more. */
   readonly link?: { readonly href: string; readonly text: string };

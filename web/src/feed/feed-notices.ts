@@ -13,11 +13,16 @@ export function noticesOf(health: HealthReport): Notice[] {
     ...natsNotices(health),
     ...redisNotices(health),
     ...modelNotices(health),
+    ...assessmentNotices(health),
     ...alerts.flatMap((alert) => alertNotice(alert)),
   ];
-  const known = new Set([...notices.map(({ text }) => text), ...alerts.map(({ notice }) => notice)]);
+  const known = new Set([
+    ...notices.map(({ text }) => text),
+    ...alerts.map(({ notice }) => notice),
+    health.assessment?.source === 'rules' ? health.assessment.notice : null,
+  ]);
   for (const text of health.notices) if (!known.has(text)) notices.push({ level, text });
-  if (notices.length === 0 && health.status !== 'ok') {
+  if (notices.every(({ level: own }) => own === 'info') && health.status !== 'ok') {
     notices.push({ level, text: t('shell.notice.status', { status: health.status }) });
   }
   return notices;
@@ -41,6 +46,13 @@ const modelNotices = ({ models }: Pick<HealthReport, 'models'>): Notice[] =>
       level: 'bad',
       text: notice ?? t('shell.notice.detector', { name, state }),
     }));
+
+/** That no key is meant to be used, which is a choice and no fault. */
+function assessmentNotices({ assessment }: Pick<HealthReport, 'assessment'>): Notice[] {
+  if (assessment?.source !== 'rules' || assessment.notice === null) return [];
+  const link = { href: '/budget', text: t('shell.budget') };
+  return [{ level: 'info', text: t('shell.notice.noKeys'), link }];
+}
 
 /** An announced alert about Gantry itself. The view of all alerts is for operators. */
 function alertNotice({ severity, notice }: HealthReport['alerts'][number]): Notice[] {

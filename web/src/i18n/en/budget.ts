@@ -17,6 +17,9 @@ export const budget = {
   keysNeeded: 'Keys',
   ofNeeded: '{{ present }} present, {{ needed }} needed',
   questions: 'Questions a minute',
+  noKeys:
+    'No API key is in use, so no model is asked: measured events alone raise alerts. Add a key below, or in the key file.',
+  noKeysNeeded: 'none',
   short: 'There have been too few calls since {{ time }}: {{ needed }} keys would do.',
   spent: "Today's budget is spent: rules assess the groups until midnight UTC.",
   keys: 'Keys',

@@ -18,6 +18,8 @@ export const budget: typeof English = {
   keysNeeded: '密钥',
   ofNeeded: '现有 {{ present }} 个，需要 {{ needed }} 个',
   questions: '每分钟提问数',
+  noKeys: '没有使用中的 API 密钥，因此不调用模型：只有测得的事件会触发警报。可在下方或密钥文件中添加密钥。',
+  noKeysNeeded: '无',
   short: '自 {{ time }} 起调用额度不足：需要 {{ needed }} 个密钥。',
   spent: '今日预算已用完：UTC 零点前由规则评估。',
   keys: '密钥',

@@ -49,6 +49,7 @@ export const shell: typeof English = {
     natsAway: '无法连接 NATS：恢复之前不作任何判定。',
     redisStandIn: 'Redis 由 Gantry 内部代替：停止后警报会丢失。',
     redisAway: '无法连接 Redis：实时画面继续，但不保存警报和最新画面。',
+    noKeys: '没有使用中的 API 密钥：只有测得的事件会触发警报，模型不查看画面。添加密钥：',
     alert: '警报（{{ severity }}）：{{ notice }}',
     monitoring: '系统 › 监控',
     detector: '检测器 {{ name }} 的状态为 {{ state }}。',

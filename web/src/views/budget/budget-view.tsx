@@ -82,6 +82,11 @@ function Figures(props: { report: BudgetReport }) {
           </p>
         )}
       </Show>
+      <Show when={props.report.keys.present === 0}>
+        <p class="notice" data-level="info">
+          {t('budget.noKeys')}
+        </p>
+      </Show>
       <Show when={isSpent(day())}>
         <p class="notice" data-level="bad">
           {t('budget.spent')}
@@ -121,10 +126,12 @@ function Figures(props: { report: BudgetReport }) {
           <Reached reached={freshness().reached} />
         </Figure>
         <Figure name={t('budget.keysNeeded')}>
-          {t('budget.ofNeeded', {
-            present: number(props.report.keys.present),
-            needed: number(props.report.keys.needed),
-          })}
+          {props.report.keys.present === 0
+            ? t('budget.noKeysNeeded')
+            : t('budget.ofNeeded', {
+                present: number(props.report.keys.present),
+                needed: number(props.report.keys.needed),
+              })}
         </Figure>
         <Figure name={t('budget.questions')}>{number(props.report.questions.per_minute)}</Figure>
       </dl>

@@ -1,5 +1,5 @@
 /** The problems of a scene, by the code that the API uses. */
-import { JITLESS } from './jitless.ts';
+import { JITLESS } from '../../picture/jitless.ts';
 import { SceneConfig } from '../../../../src/messages/scene.ts';
 import { fieldOf, reasonOf } from '../../../../src/http/errors/issue-words.ts';
 import { checkScene, type CalibrationReport } from '../../../../src/scene/check-scene.ts';

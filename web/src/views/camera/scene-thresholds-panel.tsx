@@ -10,7 +10,7 @@ import { NumberField } from './scene-fields.tsx';
 import { withThreshold } from './scene-parts.ts';
 import type { PanelProps } from './scene-parts-panel.tsx';
 import { isAbout, messageAbout } from './scene-problems.ts';
-import { type KindThresholds, THRESHOLDS, type ThresholdField } from './scene-thresholds.ts';
+import { type KindThresholds, THRESHOLDS, type ThresholdField } from '../../picture/thresholds.ts';
 
 export const ThresholdsPanel = (props: PanelProps) => (
   <div class="form">

@@ -1,4 +1,4 @@
-/** Dialogs that start, widen, promote, roll back and remove a release. */
+/** Dialogs that widen, promote, roll back and remove a release. */
 import { createEffect, createSignal, on } from 'solid-js';
 import type { ReleaseView } from '../../../../src/http/schemas/releases-schema.ts';
 import { request } from '../../api/request.ts';
@@ -9,7 +9,6 @@ import { createSubmit } from '../../parts/create-submit.ts';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Field } from '../../parts/field.tsx';
 import { FormError } from '../../parts/form-error.tsx';
-import { Select } from '../../parts/select.tsx';
 import { toast } from '../../parts/toast.tsx';
 
 interface DialogProps {
@@ -19,110 +18,6 @@ interface DialogProps {
 }
 
 const pathOf = (id: string): string => `/api/releases/${encodeURIComponent(id)}`;
-const EMPTY = { releaseId: '', model: '', prompt: '', detector: '', percent: '', unknownShare: '', failedShare: '' };
-type FormField = keyof typeof EMPTY;
-const FIELDS = [
-  'releaseId',
-  'changes.model',
-  'changes.prompts.text',
-  'changes.detector',
-  'percent',
-  'limits.unknownShare',
-  'limits.failedShare',
-];
-
-/** The order of a form: empty fields are left out. */
-function orderOf(form: typeof EMPTY, mode: ReleaseView['mode']) {
-  const { releaseId, model, prompt, detector, percent, unknownShare, failedShare } = form;
-  return {
-    releaseId: releaseId.trim(),
-    mode,
-    changes: {
-      ...(model.trim() === '' ? {} : { model: model.trim() }),
-      ...(prompt.trim() === '' ? {} : { prompts: { text: prompt.trim() } }),
-      ...(detector.trim() === '' ? {} : { detector: detector.trim() }),
-    },
-    ...(percent === '' ? {} : { percent: Number(percent) }),
-    limits: {
-      ...(unknownShare === '' ? {} : { unknownShare: Number(unknownShare) }),
-      ...(failedShare === '' ? {} : { failedShare: Number(failedShare) }),
-    },
-  };
-}
-
-export function StartReleaseDialog(props: DialogProps & { readonly open: boolean }) {
-  const [form, setForm] = createSignal(EMPTY);
-  const [mode, setMode] = createSignal<ReleaseView['mode']>('shadow');
-  const { error, busy, submit, clear } = createSubmit(
-    () => request('/api/releases', { method: 'POST', body: orderOf(form(), mode()) }),
-    () => {
-      props.onDone();
-      props.onClose();
-    },
-  );
-  createEffect(
-    on(
-      () => props.open,
-      () => {
-        setForm(EMPTY);
-        setMode('shadow');
-        clear();
-      },
-    ),
-  );
-  const field = (
-    name: FormField,
-    apiName: string,
-    label: string,
-    more: { hint?: string; multiline?: boolean } = {},
-  ) => (
-    <Field
-      name={apiName}
-      label={label}
-      value={form()[name]}
-      onInput={(text) => setForm({ ...form(), [name]: text })}
-      error={error()}
-      optional={name !== 'releaseId'}
-      {...more}
-    />
-  );
-  return (
-    <Dialog id="start-release" open={props.open} onOpenChange={props.onClose} title={t('system.releases.add')}>
-      <form class="form" onSubmit={submit}>
-        {field('releaseId', 'releaseId', t('system.releases.id'), { hint: t('system.releases.idHint') })}
-        {field('model', 'changes.model', t('system.releases.model'))}
-        {field('prompt', 'changes.prompts.text', t('system.releases.prompt'), { multiline: true })}
-        {field('detector', 'changes.detector', t('system.releases.detector'), {
-          hint: t('system.releases.detectorHint'),
-        })}
-        <Select
-          label={t('system.releases.mode')}
-          name="mode"
-          value={mode()}
-          onChange={(value) => setMode(value === 'share' ? 'share' : 'shadow')}
-          options={(['shadow', 'share'] as const).map((value) => ({
-            value,
-            label: t(`system.releases.modesLong.${value}`),
-          }))}
-        />
-        {field('percent', 'percent', t('system.releases.percent'))}
-        {field('unknownShare', 'limits.unknownShare', t('system.releases.unknownShare'), {
-          hint: t('system.releases.shareHint'),
-        })}
-        {field('failedShare', 'limits.failedShare', t('system.releases.failedShare'), {
-          hint: t('system.releases.shareHint'),
-        })}
-        <FormError error={error()} fields={FIELDS} />
-        <div class="actions">
-          <Button onClick={() => props.onClose()}>{t('shell.cancel')}</Button>
-          <Button type="submit" look="primary" disabled={busy()}>
-            {t('system.releases.add')}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
-  );
-}
 
 export function WidenDialog(props: DialogProps & { readonly release: ReleaseView | null }) {
   const [percent, setPercent] = createSignal('');

@@ -10,8 +10,9 @@ import { createStableRows } from '../../parts/stable-rows.ts';
 import { type Column, Table } from '../../parts/table.tsx';
 import { dayTime, figure } from '../../picture/words.ts';
 import { Problem } from './problem.tsx';
-import { EndReleaseDialog, type ReleaseEnd, StartReleaseDialog, WidenDialog } from './release-dialogs.tsx';
+import { EndReleaseDialog, type ReleaseEnd, WidenDialog } from './release-dialogs.tsx';
 import { ReleaseFiguresCard } from './release-figures.tsx';
+import { StartReleaseDialog } from './start-release-dialog.tsx';
 
 const RELEASES_MS = 5_000;
 const ROW_PX = 44;

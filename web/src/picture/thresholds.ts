@@ -1,8 +1,8 @@
 /** The thresholds of events, with their defaults and bounds, as the API's schema has them. */
 import { JITLESS } from './jitless.ts';
-import { EventThresholds } from '../../../../src/messages/event-thresholds.ts';
-import { EVENT_KINDS, type EventKind } from '../../../../src/messages/scene-constants.ts';
-import type { scene as words } from '../../i18n/en/scene.ts';
+import { EventThresholds } from '../../../src/messages/event-thresholds.ts';
+import { EVENT_KINDS, type EventKind } from '../../../src/messages/scene-constants.ts';
+import type { scene as words } from '../i18n/en/scene.ts';
 
 export type ThresholdName = keyof typeof words.threshold;
 export type ThresholdUnit = keyof typeof words.unit;
