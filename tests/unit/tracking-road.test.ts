@@ -179,6 +179,13 @@ describe('boxes', () => {
     assert.equal(tracker.tracks.length, 1);
   });
 
+  it('one that leaves is not taken for one that comes in the lane of the other direction', () => {
+    const tracker = createRoadTracker(sceneOf([EAST, WEST]));
+    for (const t of seconds(4, 2)) tracker.update([at(20 + 14 * t, 2)], t * 1000);
+    const [first] = ids(tracker.update([at(88, 5)], 5_200));
+    assert.notEqual(first, 1);
+  });
+
   it('a person on a bicycle is its rider, one beside it is not', () => {
     const tracker = createRoadTracker(sceneOf());
     for (const t of seconds(3, 1)) {
