@@ -3,7 +3,7 @@ import { footOf, middleOf } from '../tracking/sighting.ts';
 import type { RoadTrack, TrackPoint } from '../tracking/tracking.types.ts';
 import type { TrafficView } from './events.types.ts';
 import { isCut, STEP_MS, WINDOW_MS } from './paths.ts';
-import { speedOf } from './places.ts';
+import { relativeTo, speedOf } from './places.ts';
 
 /** A change of speed that was fitted to the observed places of one road user. */
 export interface Braking {
@@ -58,8 +58,18 @@ const WORST_MISFIT = 2.5;
 /** Before it brakes: looks, and s. */
 const KNOWN_LOOKS = 3;
 const KNOWN_SECONDS = 0.6;
+/** Looks that are too old for the fit say that it is still the same one, ms. */
+const KNOWN_BEFORE_MS = 2_000;
 /** Emergency stops among all braking. */
 const RARE = 0.1;
+
+/** Not seen for so long, ms, it may be another when it is found again: so far aside of its way, m. */
+const UNSEEN_MS = 1_200;
+const ASIDE_METRES = 2;
+/** Its way is that of so long before: later ones are smoothed towards the place where it was found. ms */
+const STEADY_MS = 700;
+/** Slower than this it may turn on the spot, m/s. */
+const ON_ITS_WAY = 4;
 
 type Place = Pick<TrafficView, 'scene' | 'picture'>;
 
@@ -197,10 +207,13 @@ export function hardestBraking(track: RoadTrack, place: Place, least: number): B
   return braking;
 }
 
-/** Seen long enough before it brakes to know its speed: one that was just born may have been another. */
-function isKnown(looks: readonly Look[], begin: number): boolean {
-  const first = looks[0]?.seconds ?? begin;
-  return begin - first >= KNOWN_SECONDS && looks.filter(({ seconds }) => seconds <= begin + GRID).length >= KNOWN_LOOKS;
+/**
+ * Seen long enough before it brakes to know its speed: one that was just born may have been another. `seen` in seconds,
+ * oldest first.
+ */
+function isKnown(seen: readonly number[], begin: number): boolean {
+  const first = seen[0] ?? begin;
+  return begin - first >= KNOWN_SECONDS && seen.filter((seconds) => seconds <= begin + GRID).length >= KNOWN_LOOKS;
 }
 
 interface TimedFit extends Fit {
@@ -210,13 +223,14 @@ interface TimedFit extends Fit {
   readonly known: boolean;
 }
 
-/** A fit for each beginning and end on the grid. */
-function fitsOf(looks: readonly Look[]): readonly TimedFit[] {
+/** A fit for each beginning and end on the grid. `before`: when it was seen before the looks, s. */
+function fitsOf(looks: readonly Look[], before: readonly number[]): readonly TimedFit[] {
   const fits: TimedFit[] = [];
   const [first, last] = [looks[0]?.seconds ?? 0, looks.at(-1)?.seconds ?? 0];
+  const seen = [...before, ...looks.map(({ seconds }) => seconds)];
   // It may brake since before the first look: ordinary braking takes long.
   for (let begin = first - BEGUN_BEFORE; begin <= last - SHORTEST; begin += GRID) {
-    const known = isKnown(looks, begin);
+    const known = isKnown(seen, begin);
     const latest = Math.min(last + GRID, begin + LONGEST);
     for (let end = Math.max(begin, first) + SHORTEST; end <= latest; end += Math.max(GRID, (end - begin) * COARSER)) {
       const one = fit(looks, begin, end);
@@ -261,13 +275,35 @@ function meanOf(fits: readonly TimedFit[], best: number, least: number, from: nu
   };
 }
 
+/**
+ * True when it was found far aside after a gap: tyres that brake hard have little grip left to steer with, and one that
+ * stands beside the way is taken for one that has just stopped on it.
+ */
+function wasMistaken(seen: readonly TrackPoint[]): boolean {
+  return seen.some((point, i) => {
+    const before = seen[i - 1];
+    if (before === undefined || point.at - before.at < UNSEEN_MS) return false;
+    const steady = seen.findLast(({ at }) => before.at - at >= STEADY_MS) ?? before;
+    const speed = speedOf(steady);
+    if (speed < ON_ITS_WAY) return false;
+    const way: Metres = [steady.velocity[0] / speed, steady.velocity[1] / speed];
+    return Math.abs(relativeTo(before.place, way, point.place).left) > ASIDE_METRES + point.sd.place;
+  });
+}
+
 function search(track: RoadTrack, place: Place, least: number): Braking | null {
   const middle = steepest(track);
   if (middle === null) return null;
   const from = middle - BEFORE * 1000;
   const looks = looksOf(track, place, from, Math.min(track.seenAt, middle + AFTER * 1000));
   if (looks.length < LEAST_LOOKS) return null;
-  const fits = fitsOf(looks);
+  const seen = track.history.filter(({ at, box }) => box !== null && at >= from - KNOWN_BEFORE_MS);
+  if (wasMistaken(seen)) return null;
+  const before = seen.filter(({ at }) => at < from);
+  const fits = fitsOf(
+    looks,
+    before.map(({ at }) => (at - from) / 1000),
+  );
   const best = Math.min(...fits.map(({ misfit }) => misfit));
   // Another was taken for this one amid the looks, or the road is not as flat as the plane.
   if (!(best <= WORST_MISFIT * Math.max(looks.length - 3, 1))) return null;

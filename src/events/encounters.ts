@@ -1,3 +1,4 @@
+import type { Box } from '../messages/detection.ts';
 import { footprintOf, gap, overlaps, timeToCollision, type Footprint } from '../scene/footprint.ts';
 import type { PictureSize } from '../scene/pinhole.ts';
 import type { RoadTrack } from '../tracking/tracking.types.ts';
@@ -25,6 +26,9 @@ const SURE_DEGREES = 0.3;
 const RIDER_METRES = 2.5;
 const FIXTURE_CONFIDENCE = 0.58;
 const FIXTURE_METRES = 1;
+/** A false box may last for so long, ms, and is seldom given more confidence. */
+const FALSE_BOX_MS = 5_000;
+const FALSE_BOX_CONFIDENCE = 0.65;
 /** Pictures in which both are seen, at least. */
 const LEAST_TOGETHER = 3;
 /** Before its direction is known a vehicle or a person has moved by so much, m. */
@@ -246,11 +250,20 @@ function mayEncounter(a: Path, b: Path): boolean {
   );
 }
 
+/** A box is off by so much of its height and width: one that is cut may end so far from the edge. */
+const EDGE_SHARE = 0.03;
+
+function mayBeCut(box: Box, { width, height }: PictureSize): boolean {
+  const [x1, y1, x2, y2] = box;
+  const [beside, above] = [EDGE_SHARE * (x2 - x1), EDGE_SHARE * (y2 - y1)];
+  return isCut([x1 - beside, y1 - above, x2 + beside, y2 + above], { width, height });
+}
+
 /** How often a track was seen whole within `ms` of a moment. */
 export function looksNear({ history }: RoadTrack, at: number, picture: PictureSize, ms = 1000): number {
   let looks = 0;
   for (const point of history) {
-    if (point.box !== null && Math.abs(point.at - at) <= ms && !isCut(point.box, picture)) looks++;
+    if (point.box !== null && Math.abs(point.at - at) <= ms && !mayBeCut(point.box, picture)) looks++;
   }
   return looks;
 }
@@ -268,7 +281,7 @@ function steadiness({ history }: RoadTrack, at: number, picture: PictureSize): S
     if (point.at > at) break;
     if (point.box === null) continue;
     if (point.at - before > LOST_MS) [since, wholeSince] = [point.at, Infinity];
-    if (wholeSince === Infinity && !isCut(point.box, picture)) wholeSince = point.at;
+    if (wholeSince === Infinity && !mayBeCut(point.box, picture)) wholeSince = point.at;
     before = point.at;
   }
   return { since, wholeSince };
@@ -288,9 +301,13 @@ const isSeenAt = (track: RoadTrack, at: number, picture: PictureSize): boolean =
 
 const found = new WeakMap<readonly RoadTrack[], readonly Encounter[]>();
 
-/** A poster, a hydrant: what a detector takes for a person again and again without being sure, and never moves. */
-function isFixture({ kind, confidence, history }: RoadTrack): boolean {
-  if (kind !== 'person' || confidence > FIXTURE_CONFIDENCE) return false;
+/**
+ * A poster, a hydrant: taken for a person again and again without being sure, and never moving. Or a box of nothing,
+ * for a short time.
+ */
+function isFixture({ kind, confidence, history, bornAt, seenAt }: RoadTrack): boolean {
+  const most = seenAt - bornAt < FALSE_BOX_MS ? FALSE_BOX_CONFIDENCE : FIXTURE_CONFIDENCE;
+  if (kind !== 'person' || confidence > most) return false;
   const [first, last] = [history[0], history.at(-1)];
   if (first === undefined || last === undefined) return true;
   return Math.hypot(last.place[0] - first.place[0], last.place[1] - first.place[1]) < FIXTURE_METRES;

@@ -14,8 +14,11 @@ const POSSIBLE = 14;
 const LEAST_LOSS_KMH = 15;
 /** Pictures in which it is seen meanwhile: between two of them it may have become another vehicle. */
 const LEAST_LOOKS = 3;
-/** Between the looks before and after it begins, at most, ms: else it may have begun earlier, and less hard. */
-const BLIND_MS = 850;
+/**
+ * Between the looks before and after it begins, at most, ms: else it may have begun earlier, and less hard. A regular
+ * frame a second is enough, as the fit weighs all beginnings between two.
+ */
+const BLIND_MS = 1_050;
 /** The times of begin and end are not sharper, ms. */
 const SLACK_MS = 100;
 /** From here on the vehicle is near the end of its tyres' grip, m/s². */

@@ -13,6 +13,8 @@ const MIDDLE_SHARE = 0.15;
 /** A person who walks onto the road does so at this speed or faster, m/s, from at most this far, m. */
 const COMING_SPEED = 1;
 const COMING_METRES = 3;
+/** One that was not seen for longer may be another, ms: its time on the road begins where it was found again. */
+const LOST_MS = 2_500;
 /**
  * One that was not seen to walk may be a thing: it must be seen for so many s, most of the time, with such confidence.
  */
@@ -100,7 +102,7 @@ function enteredAt(run: Run, history: readonly TrackPoint[], carriageway: Carria
   if (first === undefined) return run.from;
   const metres = Math.min(COMING_METRES, (carriageway.depth(first.place) ?? 0) - margin);
   const before = history.findLast(({ at, box }) => at < run.from && box !== null);
-  if (before === undefined) return run.from;
+  if (before === undefined || run.from - before.at > LOST_MS) return run.from;
   const came = run.from - (metres / Math.max(COMING_SPEED, speedOf(first))) * 1_000;
   return Math.min(run.from, Math.max(before.at, came));
 }

@@ -1,6 +1,7 @@
+import type { Scene, SceneZone } from '../scene/scene.types.ts';
 import type { RoadTrack, TrackPoint } from '../tracking/tracking.types.ts';
 import type { EventFinder, Finding, TrafficView } from './events.types.ts';
-import { isMotor, KMH, nameOf, speedOf } from './places.ts';
+import { isMotor, KMH, nameOf, nearest, speedOf } from './places.ts';
 import { type Holding, lastRun, type Run } from './condition-runs.ts';
 
 /** Without calibration speeds are estimates, and so much more is asked for. */
@@ -16,6 +17,9 @@ const WELL_KNOWN_HITS = 12;
 const WELL_KNOWN_POINTS = 2;
 const LEAST_SURE = 0.5;
 const LOST_MS = 2_200;
+/** A place that is known so badly, m, and lies so far from where vehicles drive is an error, and so is its speed. */
+const UNSURE_METRES = 1.5;
+const OFF_LANE_METRES = 2;
 /**
  * Between the last slower point and the first faster one the speed is taken to grow evenly, over so many ms at most.
  */
@@ -49,12 +53,13 @@ function find(track: RoadTrack, view: TrafficView): Finding | null {
     (view.scene.plane.calibrated ? 1 : UNCALIBRATED_RATIO) *
     (view.isOpen('speeding', [track.trackId]) ? HYSTERESIS_RATIO : 1);
   if (track.hits < LEAST_HITS) return null;
+  const lanes = drivenZones(view.scene);
   const run = lastRun(track.history, (point): Holding => {
     const limit = view.scene.limitKmhAt(point.place);
     if (limit === null) return 'no';
     const speed = speedOf(point);
     const least = (limit * ratio) / KMH;
-    if (speed - point.sd.speed > least) return 'yes';
+    if (speed - point.sd.speed > least && !isOffLane(point, lanes)) return 'yes';
     return speed > least ? 'maybe' : 'no';
   });
   const last = run?.points.at(-1);
@@ -77,6 +82,12 @@ function find(track: RoadTrack, view: TrafficView): Finding | null {
     severity: excess >= HIGH_RATIO ? 'high' : excess >= MEDIUM_RATIO ? 'medium' : 'low',
   };
 }
+
+const drivenZones = (scene: Scene): readonly SceneZone[] =>
+  scene.zones.filter(({ kind }) => kind === 'lane' || kind === 'junction' || kind === 'shoulder');
+
+const isOffLane = ({ place, sd }: TrackPoint, lanes: readonly SceneZone[]): boolean =>
+  sd.place > UNSURE_METRES && lanes.length > 0 && nearest(lanes, place) > OFF_LANE_METRES;
 
 /** True when it was seen often enough while it was fast: one that was lost for long may be another. */
 const isFollowed = ({ points }: Run, { hits }: RoadTrack): boolean =>

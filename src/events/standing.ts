@@ -1,4 +1,4 @@
-import type { Metres, SceneZone } from '../scene/scene.types.ts';
+import type { Metres, Pixel, SceneZone } from '../scene/scene.types.ts';
 import type { RoadTrack, TrackPoint } from '../tracking/tracking.types.ts';
 import type { TrafficView } from './events.types.ts';
 import {
@@ -6,6 +6,7 @@ import {
   distance,
   isVehicle,
   KMH,
+  nearest,
   placeError,
   relativeTo,
   shifted,
@@ -29,6 +30,8 @@ const BLOCKED_METRES = 30;
 const BLOCKED_ACROSS_METRES = 2;
 /** A stop line lies so near ahead of the front, m. */
 const STOP_LINE_METRES = 6;
+/** Zones end at the edge of the picture: so near to one that is cut off there, beyond the edge, it goes on, m. */
+const CUT_OFF_METRES = 2.5;
 /** Lanes of a jam: so far to the side, ahead and behind, m. */
 const JAM_ACROSS_METRES = 9;
 const JAM_AHEAD_METRES = 25;
@@ -181,10 +184,15 @@ function isAtStopLine(track: RoadTrack, place: Metres, direction: Metres, view: 
   if (zones.length === 0) return false;
   for (let metres = 0; metres <= STOP_LINE_METRES + track.size.length / 2; metres++) {
     const pixel = view.scene.plane.toImage(shifted(place, direction, metres));
-    if (pixel !== null && zones.some((zone) => zone.contains(pixel))) return true;
+    if (pixel === null) return false;
+    if (zones.some((zone) => zone.contains(pixel))) return true;
+    if (!isInPicture(pixel, view) && nearest(zones, shifted(place, direction, metres)) < CUT_OFF_METRES) return true;
   }
   return false;
 }
+
+const isInPicture = ([x, y]: Pixel, { picture: { width, height } }: TrafficView): boolean =>
+  x >= 0 && y >= 0 && x < width && y < height;
 
 /** True when it is on a lane of that way: parked beside the road is no traffic. */
 const isTraffic = (other: RoadTrack, point: TrackPoint, direction: Metres, view: TrafficView): boolean =>

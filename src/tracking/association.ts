@@ -1,3 +1,4 @@
+import type { Metres, Scene } from '../scene/scene.types.ts';
 import { assign } from './assignment.ts';
 import type { Sighting } from './sighting.ts';
 import { ratioOf } from './apparent-size.ts';
@@ -35,6 +36,12 @@ const COLOUR_WEIGHT = 6;
 /** Further than this from every predicted place no density is computed: standard deviations, squared, and m². */
 const FAR = 30;
 
+/** One that drives goes over to a lane of the other direction once in so many steps (logarithm). */
+const LOG_TO_ONCOMING = Math.log(0.02);
+/** From this speed on it does not turn round, m/s; a lane runs against it when its direction is so far off (cosine). */
+const DRIVES = 7;
+const ONCOMING = Math.cos((120 * Math.PI) / 180);
+
 const UNMATCHED = 0;
 const IMPOSSIBLE = 1e6;
 
@@ -62,13 +69,30 @@ interface Candidate {
   readonly track: TrackState;
   readonly ways: Ways;
   readonly gone: number;
+  /** Unit vector in which it drives along a lane that runs its way, or along none; null for all others. */
+  readonly drives: Metres | null;
 }
 
-function candidate(track: TrackState, at: number): Candidate {
+function candidate(track: TrackState, at: number, scene: Scene): Candidate {
   const ways = waysOf(track, at);
   const seconds = (at - track.seenAt) / 1000;
   const isStanding = newest(track).stoodSince !== null;
-  return { track, ways, gone: -seconds * (isStanding ? STANDING_GONE_A_SECOND : GONE_A_SECOND[track.kind]) };
+  const gone = -seconds * (isStanding ? STANDING_GONE_A_SECOND : GONE_A_SECOND[track.kind]);
+  return { track, ways, gone, drives: drivesOf(track, scene) };
+}
+
+function drivesOf(track: TrackState, scene: Scene): Metres | null {
+  const [x = 0, y = 0, vx = 0, vy = 0] = newest(track).filtered.mean;
+  const speed = Math.hypot(vx, vy);
+  if (track.kind !== 'vehicle' || track.hits === 1 || speed < DRIVES) return null;
+  const way: Metres = [vx / speed, vy / speed];
+  return isOncoming(way, [x, y], scene) ? null : way;
+}
+
+/** True when the lanes at a place all run against a way. */
+function isOncoming([ux, uy]: Metres, place: Metres, scene: Scene): boolean {
+  const directions = scene.zonesAt(place, 'lane').flatMap(({ direction }) => (direction === null ? [] : [direction]));
+  return directions.length > 0 && directions.every(([x, y]) => x * ux + y * uy < ONCOMING);
 }
 
 function isNear({ ways }: Candidate, { foot }: Sighting): boolean {
@@ -82,9 +106,10 @@ function isNear({ ways }: Candidate, { foot }: Sighting): boolean {
 
 /** Positive odds: likelier than that the sighting is of one without a track. */
 function matched(
-  { track, ways, gone }: Candidate,
+  { track, ways, gone, drives }: Candidate,
   sighting: Sighting,
   at: number,
+  scene: Scene,
   footAt: FootAt,
 ): { readonly odds: number; readonly way: Prediction; readonly seen: Fit } {
   const seen = fit(track, sighting, at, footAt);
@@ -94,7 +119,9 @@ function matched(
   const inBox = best.log + Math.log(along * across * (box[2] - box[0]) * (box[3] - box[1]));
   const sameClass = track.class === sighting.class ? 0 : OTHER_CLASS;
   const alike = sizeOdds(track, sighting, seen) + colourOdds(track, sighting) + sameClass;
-  return { odds: inBox + alike + gone + (track.hits === 1 ? LOG_SEEN_AGAIN : LOG_SEEN) - LOG_NEW, way: best.way, seen };
+  const lane = drives !== null && isOncoming(drives, seen.measured.place, scene) ? LOG_TO_ONCOMING : 0;
+  const there = gone + lane + (track.hits === 1 ? LOG_SEEN_AGAIN : LOG_SEEN);
+  return { odds: inBox + alike + there - LOG_NEW, way: best.way, seen };
 }
 
 interface Edge {
@@ -141,14 +168,15 @@ export function associate(
   sightings: readonly Sighting[],
   tracks: readonly TrackState[],
   at: number,
+  scene: Scene,
   footAt: FootAt,
 ): readonly (Match | null)[] {
-  const candidates = tracks.map((track) => candidate(track, at));
+  const candidates = tracks.map((track) => candidate(track, at, scene));
   const edges: Edge[] = [];
   for (const [row, sighting] of sightings.entries()) {
     for (const [column, one] of candidates.entries()) {
       if (one.track.kind !== sighting.kind || !isNear(one, sighting)) continue;
-      const match = matched(one, sighting, at, footAt);
+      const match = matched(one, sighting, at, scene, footAt);
       if (match.odds > 0) edges.push({ row, column, ...match });
     }
   }

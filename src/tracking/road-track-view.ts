@@ -7,7 +7,7 @@ import type { RoadTrack, TrackPoint, UserKind } from './tracking.types.ts';
 
 /** So much evidence makes a track believed. */
 const ENOUGH = 2;
-/** From this share of the last sightings on a two-wheeler on, a person is its rider. */
+/** From this share of its sightings on a two-wheeler on, a person is its rider. */
 const RIDER_SHARE = 0.4;
 
 /** A track as others see it at the frame of `at`. Its history is smoothed when it is asked for. */

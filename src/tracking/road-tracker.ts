@@ -161,7 +161,7 @@ class Tracker implements RoadTracker {
   #take(frame: Frame, before: Memory): Memory {
     const { at, detections, sightings } = frame;
     const tracks = before.tracks.filter((track) => isRemembered(track, at));
-    const matches = associate(sightings, tracks, at, this.#footAt);
+    const matches = associate(sightings, tracks, at, this.#scene, this.#footAt);
     const named: (Named | null)[] = detections.map(() => null);
     const seen: TrackState[] = [];
     const replaced = new Set<TrackState>();

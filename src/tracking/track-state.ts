@@ -19,7 +19,8 @@ const FULL_EVIDENCE_MS = 500;
 const ODD = 6;
 /** How fast the ratio of sizes follows the boxes. */
 const RATIO_GAIN = 0.2;
-const RIDING_GAIN = 0.3;
+/** Nobody gets on or off within a few sightings, but a two-wheeler is often missed: how fast the share follows. */
+const RIDING_GAIN = 0.12;
 
 export const newest = (track: TrackState): Moment => {
   const moment = track.moments.at(-1);
@@ -225,7 +226,7 @@ export function continued(track: TrackState, way: Prediction, seen: Fit, sightin
     evidence: track.evidence + Math.min(1, (at - track.seenAt) / FULL_EVIDENCE_MS),
     ratio: isAnother && !seen.isCut ? ratio : followed(track.ratio, ratio, gain),
     appearance: sighting.appearance ?? track.appearance,
-    riding: track.riding + RIDING_GAIN * ((sighting.isRiding ? 1 : 0) - track.riding),
+    riding: track.riding + Math.max(RIDING_GAIN, 1 / (track.hits + 1)) * ((sighting.isRiding ? 1 : 0) - track.riding),
   });
 }
 

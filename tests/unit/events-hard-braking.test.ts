@@ -73,3 +73,20 @@ test('unseen as it begins to brake, it may have braked less hard for longer', ()
   assert.equal(seen(2600, 3300).length, 1);
   assert.deepEqual(seen(2400, 3600), []);
 });
+
+test('a car that is found far aside of its way after a gap is another one', () => {
+  const track = braking(8, 1.75);
+  const aside = (metres: number) => {
+    const history = track.history
+      .filter(({ at }) => at <= START + 3_400 || at >= START + 4_700)
+      .map((point): typeof point => {
+        const { place, box } = point;
+        if (point.at < START + 4_000 || box === null) return point;
+        const [x1, y1, x2, y2] = box;
+        return { ...point, place: [place[0], place[1] + metres], box: [x1, y1 - 10 * metres, x2, y2 - 10 * metres] };
+      });
+    return found({ tracks: [{ ...track, history, hits: history.length }] });
+  };
+  assert.equal(aside(0).length, 1);
+  assert.deepEqual(aside(3), []);
+});

@@ -75,3 +75,38 @@ test('may be off', () => {
   const thresholds = { 'near-miss-person': { enabled: false } };
   assert.deepEqual(found({ tracks: [car(), walker(0.6)], thresholds }), []);
 });
+
+test('a box of nothing that stays for a moment is no person, one that is sure or moves is', () => {
+  const brakes = car({ legs: [{ seconds: 1.2 }, { seconds: 1.5, acceleration: -8 }, { seconds: 1.5 }] });
+  const before = (confidence: number, speed = 0) =>
+    drive({
+      trackId: 2,
+      class: 'person',
+      place: [-1, -4 * speed],
+      heading: 90,
+      speed,
+      legs: [{ seconds: 4 }],
+      confidence,
+    });
+  assert.deepEqual(found({ tracks: [brakes, before(0.6)] }), []);
+  assert.equal(found({ tracks: [brakes, before(0.7)] }).length, 1);
+  assert.equal(found({ tracks: [brakes, before(0.6, 0.5)] }).length, 1);
+});
+
+test('a vehicle whose box may be cut by the edge of the picture is not where its box is', () => {
+  const stands = drive({
+    trackId: 2,
+    class: 'person',
+    place: [-1, 0],
+    heading: 90,
+    speed: 0.1,
+    legs: [{ seconds: 4 }],
+  });
+  const brakes = car({ legs: [{ seconds: 1.2 }, { seconds: 1.5, acceleration: -8 }, { seconds: 1.5 }] });
+  const large = (bottom: number) => ({
+    ...brakes,
+    history: brakes.history.map((point): typeof point => ({ ...point, box: [4_000, bottom - 500, 4_600, bottom] })),
+  });
+  assert.equal(found({ tracks: [large(9_950), stands] }).length, 1);
+  assert.deepEqual(found({ tracks: [large(9_990), stands] }), []);
+});

@@ -102,3 +102,22 @@ test('one who was never seen to walk must be seen well and long', () => {
   assert.equal(found({ ...standing, confidence: 0.7 }).length, 1);
   assert.deepEqual(found({ ...standing, confidence: 0.7, legs: [{ seconds: 4 }] }), []);
 });
+
+test('one that was lost for long counts from where it was found again: it may be another', () => {
+  const walker = drive({
+    trackId: 4,
+    class: 'person',
+    place: [-40, 10],
+    heading: -90,
+    speed: 1.3,
+    legs: [{ seconds: 12 }],
+    fps: 2,
+  });
+  const foundAgain = (from: number, at: number) => {
+    const history = walker.history.filter((point) => point.at <= START + 3_000 || point.at >= START + from);
+    return findPersonOnRoad(trafficView({ tracks: [{ ...walker, history }], scene: STREET, at }));
+  };
+  assert.equal(foundAgain(5_500, 7.5).length, 1);
+  assert.deepEqual(foundAgain(7_500, 7.5), []);
+  assert.equal(foundAgain(7_500, 9.5).length, 1);
+});

@@ -133,3 +133,9 @@ test('a parked car that is at speed two seconds later has been mixed up with ano
   const mixed = { ...other, history: [...parked.history, ...other.history] };
   assert.deepEqual(findSpeeding(trafficView({ tracks: [mixed], scene: ROAD })), []);
 });
+
+test('far off the lanes and badly known, a fast place is an error', () => {
+  const off = { place: [-150, 20], speed: 20 } as const;
+  assert.deepEqual(speeding({ ...off, sd: { place: 2.5 } }), []);
+  assert.equal(speeding({ speed: 36, sd: { place: 2.5 } }).length, 1);
+});

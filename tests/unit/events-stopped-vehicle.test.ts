@@ -137,3 +137,19 @@ test('both may be switched off', () => {
   };
   assert.deepEqual([...findStoppedVehicles(trafficView(options)), ...findIllegalStops(trafficView(options))], []);
 });
+
+test('one that waits at a crossing beyond the edge of the picture is none', () => {
+  // The picture ends at x = 500; of a crossing that begins there the other lane shows a part.
+  const lane = across(-3.5, 0, [300, 500]);
+  const crossing = across(1, 3.5, [499, 503]);
+  const zones = (kind: 'crossing' | 'sidewalk'): FlatScene => ({
+    zones: [
+      { id: 'lane', kind: 'lane', polygon: lane, direction: 0, speedLimitKmh: 50 },
+      { id: 'beyond', kind, polygon: crossing },
+    ],
+  });
+  const found = (kind: 'crossing' | 'sidewalk') =>
+    findStoppedVehicles(trafficView({ tracks: [stopsAt(495, -1.2, 1)], scene: zones(kind), at: 20 })).length;
+  assert.equal(found('sidewalk'), 1);
+  assert.equal(found('crossing'), 0);
+});

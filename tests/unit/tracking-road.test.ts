@@ -179,6 +179,24 @@ describe('boxes', () => {
     assert.equal(tracker.tracks.length, 1);
   });
 
+  it('a rider whose bicycle is missed for a while stays one', () => {
+    const tracker = createRoadTracker(sceneOf());
+    for (const t of seconds(8, 2)) {
+      const bicycle = at(10 + 3 * t, 10, 'bicycle');
+      const [x1, y1, x2, y2] = bicycle.bbox;
+      const rider: TrackedDetection = { class: 'person', confidence: 0.8, bbox: [x1 + 5, y1 - 12, x2 - 5, y2 - 2] };
+      tracker.update(t > 6 ? [rider] : [bicycle, rider], t * 1000);
+    }
+    assert.equal(tracker.tracks.find(({ kind }) => kind === 'person')?.isRider, true);
+  });
+
+  it('one that leaves is not taken for one that comes in the lane of the other direction', () => {
+    const tracker = createRoadTracker(sceneOf([EAST, WEST]));
+    for (const t of seconds(4, 2)) tracker.update([at(20 + 14 * t, 2)], t * 1000);
+    const [first] = ids(tracker.update([at(88, 5)], 5_200));
+    assert.notEqual(first, 1);
+  });
+
   it('a person on a bicycle is its rider, one beside it is not', () => {
     const tracker = createRoadTracker(sceneOf());
     for (const t of seconds(3, 1)) {
