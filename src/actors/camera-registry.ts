@@ -10,20 +10,13 @@ import { type ActorContext, defineActor } from '../runtime/actor.ts';
 import { asError } from '../runtime/errors.ts';
 import type { Asking } from '../runtime/message.ts';
 import { address } from '../runtime/ref.ts';
+import { isExpected, type SceneChanger } from '../scene/scene-version.ts';
+import { type CameraPatch, needsRestart, patched } from './camera-patch.ts';
 import { CameraHealth, type ShownState } from './camera-health.ts';
 import { type CameraEntry, RegisteredCamera } from './registered-camera.ts';
 
+export type { CameraPatch } from './camera-patch.ts';
 export type { CameraEntry } from './registered-camera.ts';
-
-/** The fields to change; null takes the camera's own setting away. */
-export type CameraPatch = Partial<Pick<CameraConfig, 'name' | 'url' | 'enabled' | 'intervalSeconds'>> & {
-  readonly freshnessSeconds?: number | null;
-  readonly prompt?: string | null;
-  readonly transport?: CameraConfig['transport'] | null;
-  readonly certificateSha256?: string | null;
-  readonly groups?: readonly string[] | null;
-  readonly scene?: SceneConfig | null;
-};
 
 /** The list could not be saved, so nothing was changed. */
 export class NotSaved {
@@ -38,7 +31,10 @@ export type CameraRegistryMessage =
   | ({ type: 'list' } & Asking<readonly CameraEntry[]>)
   | ({ type: 'get'; cameraId: CameraId } & Asking<CameraEntry | null>)
   | ({ type: 'add'; config: CameraConfig } & Asking<'added' | 'exists' | 'full' | NotSaved>)
-  | ({ type: 'change'; cameraId: CameraId; patch: CameraPatch } & Asking<CameraEntry | null | NotSaved>)
+  /** `scene-changed`: its scene is not the expected one, so nothing was changed. */
+  | ({ type: 'change'; cameraId: CameraId; patch: CameraPatch; changer?: SceneChanger } & Asking<
+      CameraEntry | 'scene-changed' | null | NotSaved
+    >)
   | ({ type: 'remove'; cameraId: CameraId } & Asking<boolean | NotSaved>)
   /** The state of its stream, from the ingest. */
   | { type: 'status'; cameraId: CameraId; state: CameraState; message: string }
@@ -90,7 +86,7 @@ export const cameraRegistryActor = defineActor<CameraRegistryMessage>()<CameraRe
         list: () => registry.list(),
         get: ({ cameraId }) => registry.get(cameraId),
         add: ({ config }) => registry.add(config),
-        change: ({ cameraId, patch }) => registry.change(cameraId, patch),
+        change: ({ cameraId, patch, changer }) => registry.change(cameraId, patch, changer),
         remove: ({ cameraId }) => registry.remove(cameraId),
         status: ({ cameraId, state, message }) => registry.onStatus(cameraId, state, message),
         fault: ({ cameraId, message }) => registry.onFault(cameraId, message),
@@ -149,24 +145,36 @@ class CameraRegistry {
     return 'added';
   }
 
-  async change(cameraId: CameraId, patch: CameraPatch): Promise<CameraEntry | null | NotSaved> {
+  async change(
+    cameraId: CameraId,
+    patch: CameraPatch,
+    changer?: SceneChanger,
+  ): Promise<CameraEntry | 'scene-changed' | null | NotSaved> {
     const camera = this.#cameras.get(cameraId);
     if (camera === undefined) return null;
     const before = camera.config;
+    if (!hasExpectedScene(changer, before)) return 'scene-changed';
     const after = patched(before, patch);
     if (!camera.fixed) {
       const failed = await this.#save(this.#storedConfigs().map((config) => (config === before ? after : config)));
       if (failed !== null) return failed;
     }
     camera.config = after;
+    if (patch.scene !== undefined) camera.sceneChange = changer?.change ?? null;
     if (patch.groups !== undefined) this.#tellGroups(after);
+    await this.#apply(camera, before);
+    return camera.entry(this.#now());
+  }
+
+  /** Brings the new settings of a camera to its actor. */
+  async #apply(camera: RegisteredCamera, before: CameraConfig): Promise<void> {
+    const after = camera.config;
     if (needsRestart(before, after)) {
       if (before.enabled) await this.#stop(camera, after.enabled ? 'its settings changed' : 'switched off');
       this.#startLater(camera);
     } else if (before.scene !== after.scene && after.enabled) {
-      this.#init.spawner.setScene(cameraId, after.scene ?? null);
+      this.#init.spawner.setScene(after.cameraId, after.scene ?? null);
     }
-    return camera.entry(this.#now());
   }
 
   async remove(cameraId: CameraId): Promise<boolean | NotSaved> {
@@ -302,46 +310,8 @@ class CameraRegistry {
   }
 }
 
-function patched(before: CameraConfig, patch: CameraPatch): CameraConfig {
-  const { freshnessSeconds, prompt, transport, certificateSha256, groups, scene, ...fields } = patch;
-  const {
-    freshnessSeconds: oldFreshness,
-    prompt: oldPrompt,
-    transport: oldTransport,
-    certificateSha256: oldCertificate,
-    groups: oldGroups,
-    scene: oldScene,
-    ...others
-  } = before;
-  return {
-    ...others,
-    ...fields,
-    ...setting('freshnessSeconds', freshnessSeconds, oldFreshness),
-    ...setting('prompt', prompt, oldPrompt),
-    ...setting('transport', transport, oldTransport),
-    ...setting('certificateSha256', certificateSha256, oldCertificate),
-    ...setting('groups', groups?.length === 0 ? null : groups?.slice(), oldGroups),
-    ...setting('scene', scene, oldScene),
-  };
+/** Whether the camera has the scene that the change expects to find. */
+function hasExpectedScene(changer: SceneChanger | undefined, { scene }: CameraConfig): boolean {
+  const expects = changer?.expects ?? null;
+  return expects === null || isExpected(expects, scene ?? null);
 }
-
-/** `next` by name: undefined leaves `before`, null takes it away. */
-function setting<K extends string, V>(name: K, next: V | null | undefined, before: V | undefined): { [P in K]?: V } {
-  const value = next === undefined ? before : next;
-  const named: { [P in K]?: V } = {};
-  if (value !== undefined && value !== null) named[name] = value;
-  return named;
-}
-
-/** A scene is changed in the running actor. */
-const NEEDS_RESTART = [
-  'url',
-  'intervalSeconds',
-  'enabled',
-  'freshnessSeconds',
-  'prompt',
-  'transport',
-  'certificateSha256',
-] as const;
-const needsRestart = (before: CameraConfig, after: CameraConfig): boolean =>
-  NEEDS_RESTART.some((field) => before[field] !== after[field]);

@@ -1,4 +1,5 @@
 import { CAMERA_STATUS_CODE, type CameraConfig, type CameraState, type CameraStatus } from '../messages/camera.ts';
+import type { SceneChange } from '../messages/scene.ts';
 import { CameraHealth } from './camera-health.ts';
 
 /** A camera as the registry knows it. The URL is the real one, with its password: only for this process. */
@@ -17,6 +18,8 @@ export interface CameraEntry {
   readonly shed: { readonly detections: number; readonly groups: number };
   /** Socket file of the live preview, on this machine; null when the camera does not run. */
   readonly previewSocket: string | null;
+  /** The last change of its scene since the program started; null for none. */
+  readonly sceneChange: SceneChange | null;
 }
 
 const RECENT_FRAMES = 20;
@@ -28,6 +31,7 @@ export class RegisteredCamera {
   /** There at every start, e.g. the demo, so not stored. */
   readonly fixed: boolean;
   previewSocket: string | null = null;
+  sceneChange: SceneChange | null = null;
   health = new CameraHealth();
   /** Number of its newest start or stop: a start that waits is void after another one. */
   wantedStart = 0;
@@ -91,6 +95,7 @@ export class RegisteredCamera {
       lastFrameAt: this.#lastFrameAt,
       shed: { ...this.shed },
       previewSocket: this.previewSocket,
+      sceneChange: this.sceneChange,
     };
   }
 }

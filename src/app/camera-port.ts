@@ -28,11 +28,14 @@ export function cameraPort(system: ActorSystem, bus: Bus, redis: RedisStore | nu
     get: async (cameraId) => orNull(await registry.ask({ type: 'get', cameraId }, QUICK)),
     scene: async (cameraId) => {
       const entry = await registry.ask({ type: 'get', cameraId }, QUICK);
-      return entry === null ? null : { scene: entry.config.scene ?? null };
+      return entry === null ? null : { scene: entry.config.scene ?? null, changed: entry.sceneChange };
     },
     add: async (config) => saved(await registry.ask({ type: 'add', config }, SLOW)),
-    change: async (cameraId, patch) =>
-      orNull(saved(await registry.ask({ type: 'change', cameraId, patch: defined(patch) }, SLOW))),
+    change: async (cameraId, patch, changer) => {
+      const order = { type: 'change', cameraId, patch: defined(patch), changer } as const;
+      const changed = saved(await registry.ask(order, SLOW));
+      return changed === 'scene-changed' ? changed : orNull(changed);
+    },
     remove: async (cameraId) => saved(await registry.ask({ type: 'remove', cameraId }, SLOW)),
     latest: async (cameraId) => {
       try {

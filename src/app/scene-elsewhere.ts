@@ -13,7 +13,7 @@ const WAIT_MS = 1_500;
 export const answerScenes = (requests: Pick<Requests, 'answer'>, system: Pick<ActorSystem, 'ref'>): (() => void) =>
   requests.answer(subjects.scenesWanted, SceneWanted, async ({ cameraId }): Promise<SceneAnswer | null> => {
     const entry = await system.ref(CAMERA_REGISTRY).ask({ type: 'get', cameraId }, QUICK);
-    return entry === null ? null : { scene: entry.config.scene ?? null };
+    return entry === null ? null : { scene: entry.config.scene ?? null, changed: entry.sceneChange };
   });
 
 /** The scenes of other processes' cameras; those that do not have the camera keep silent. */

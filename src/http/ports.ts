@@ -12,8 +12,9 @@ import type { AuditEntry } from '../messages/audit.ts';
 import type { CameraConfig, CameraGroups, CameraStatus } from '../messages/camera.ts';
 import type { CameraId } from '../messages/ids.ts';
 import type { Silence, SystemAlert } from '../messages/monitoring.ts';
-import type { SceneConfig } from '../messages/scene.ts';
+import type { SceneChange, SceneConfig } from '../messages/scene.ts';
 import type { AlertRule } from '../monitoring/alert-rules.ts';
+import type { SceneChanger } from '../scene/scene-version.ts';
 import type { Accounts } from '../users/accounts.ts';
 import type { DeadLetter, SystemEvent, TreeSnapshot } from '../runtime/inspect.ts';
 import type { Figures } from '../releases/release-figures.ts';
@@ -38,18 +39,26 @@ export interface CameraRecord {
   readonly figures: z.infer<typeof CameraFigures>;
 }
 
+/** The scene of a camera. */
+export interface KnownScene {
+  /** Null: it has none. */
+  readonly scene: SceneConfig | null;
+  /** Its last change since the start of the process that has the camera; null for none. */
+  readonly changed: SceneChange | null;
+}
+
 /** The camera registry, as HTTP needs it. Rejections become a 503. */
 export interface CameraPort {
   list(): Promise<readonly CameraRecord[]>;
   /** The groups of the cameras of all nodes that answer. */
   groups(): Promise<readonly CameraGroups[]>;
   get(id: CameraId): Promise<CameraRecord | null>;
-  /** Its scene, null where it has none; null when there is no such camera. */
-  scene(id: CameraId): Promise<{ readonly scene: SceneConfig | null } | null>;
+  /** Null when there is no such camera. */
+  scene(id: CameraId): Promise<KnownScene | null>;
   /** Resolves when the list is saved; the camera itself may still be connecting. */
   add(config: CameraConfig): Promise<'added' | 'exists' | 'full'>;
-  /** Null when there is no such camera. */
-  change(id: CameraId, patch: CameraPatch): Promise<CameraRecord | null>;
+  /** Null when there is no such camera; `scene-changed` when its scene is not the expected one. */
+  change(id: CameraId, patch: CameraPatch, changer: SceneChanger): Promise<CameraRecord | 'scene-changed' | null>;
   /** False when there was no such camera. */
   remove(id: CameraId): Promise<boolean>;
   /** The newest aggregate; null when there is none, or it expired. */

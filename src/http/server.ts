@@ -277,13 +277,14 @@ async function installRoutes(
     cameras,
     scope,
     sourceAllow: options.sourceAllow ?? null,
+    clock,
     onRemoved: (cameraId) => {
       feed.forget(cameraId);
       previews.forget(cameraId);
     },
   });
   cameraGroupRoutes(app, cameras, scope);
-  sceneRoutes(app, cameras);
+  sceneRoutes(app, cameras, clock);
   dryRunRoutes(app, (order) => ports.dryRun(order));
   const pictures = new PictureReader({ images: ports.images, scope, trusted, refusals });
   cameraFrameRoutes(app, cameras, pictures);

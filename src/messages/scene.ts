@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MOST } from './bounds.ts';
 import { EventThresholdChanges } from './event-thresholds.ts';
+import { IsoTime } from './ids.ts';
 import { ZONE_KINDS } from './scene-constants.ts';
 
 /** `[x, y]` in px of the scene's picture, see `SceneConfig.width`. */
@@ -47,3 +48,7 @@ export const SceneConfig = z.strictObject({
   thresholds: EventThresholdChanges.optional(),
 });
 export type SceneConfig = z.infer<typeof SceneConfig>;
+
+/** The last change of a camera's scene. */
+export const SceneChange = z.object({ by: z.string().min(1).max(MOST.name), at: IsoTime });
+export type SceneChange = z.infer<typeof SceneChange>;

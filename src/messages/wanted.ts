@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MOST } from './bounds.ts';
 import { CameraId, ImageId, IsoTime, RequestId } from './ids.ts';
-import { SceneConfig } from './scene.ts';
+import { SceneChange, SceneConfig } from './scene.ts';
 
 /** Most pictures that one message asks for: a frame, its groups, and their earlier moments. */
 const MOST_WANTED = 200;
@@ -22,8 +22,13 @@ export type ClipWanted = z.infer<typeof ClipWanted>;
 
 /** Body of a request to `scenes-wanted.{cameraId}`. */
 export const SceneWanted = z.object({ cameraId: CameraId });
-/** The answer of the node that reads the camera; null: it has no scene. */
-export const SceneAnswer = z.object({ scene: SceneConfig.nullable() });
+/** The answer of the node that reads the camera. */
+export const SceneAnswer = z.object({
+  /** Null: it has none. */
+  scene: SceneConfig.nullable(),
+  /** Null: none since the node started. An older node does not send it. */
+  changed: SceneChange.nullable().default(null),
+});
 export type SceneAnswer = z.infer<typeof SceneAnswer>;
 
 /** Most bytes of a clip: 10 s of a camera of 25 Mbit/s, and the tables of its file. */

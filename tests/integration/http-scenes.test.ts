@@ -23,12 +23,13 @@ describe('cameras, over HTTP', () => {
     assert.deepEqual([(await call(base, path)).status, (await call(base, path)).json['code']], [404, 'NO_SCENE']);
     const made = await put(SCENE);
     assert.equal(made.status, 200);
-    const { calibrationReport, ...scene } = made.json as unknown as SceneView;
+    const { calibrationReport, changed, ...scene } = made.json as unknown as SceneView;
+    assert.ok(changed !== null && Date.parse(changed.at) > 0);
     assert.deepEqual(scene, { ...SCENE, lines: [] });
     assert.equal(calibrationReport.calibrated, true);
     assert.ok(Number(calibrationReport.rmsPx) < 0.01 && Number(calibrationReport.rmsM) < 0.01, made.text);
     const shown = await call(base, path);
-    assert.deepEqual(shown.json, made.json);
+    assert.deepEqual(shown.json, made.json, 'its last change included');
     assert.equal((await put(shown.json)).status, 200, 'as it was shown it may be put back');
     assert.deepEqual(world.cameras.get('north')!.config.scene, scene);
     assert.deepEqual((await call(base, '/api/cameras/north')).json['scene'], scene);
@@ -49,6 +50,58 @@ describe('cameras, over HTTP', () => {
       const body = method === 'PUT' ? post(SCENE) : {};
       const unknown = await call(base, '/api/cameras/nobody/scene', { ...body, method });
       assert.deepEqual([unknown.status, unknown.json['code']], [404, 'UNKNOWN_CAMERA'], method);
+    }
+  });
+
+  it('have a scene that changes only where it is the expected one, for those who name it', async () => {
+    world.add('north');
+    const path = '/api/cameras/north/scene';
+    const send = (method: string, headers: Record<string, string>, body: object = SCENE, to = path) => {
+      const { headers: json, ...init } = post(body);
+      return call(base, to, { ...init, method, headers: { ...(json as Record<string, string>), ...headers } });
+    };
+    const slower = { ...SCENE, speedLimitKmh: 30 };
+    const made = await send('PUT', { 'if-none-match': '*' });
+    const tag = made.headers.get('etag') ?? '';
+    assert.match(tag, /^"[\w-]{22}"$/u);
+    const shown = await call(base, path);
+    assert.equal(shown.headers.get('etag'), tag);
+    assert.equal((shown.json['changed'] as { by: string }).by, 'anyone');
+    assert.equal((await send('PUT', {}, shown.json)).headers.get('etag'), tag, 'the same scene has the same tag');
+
+    const theirs = await send('PUT', { 'if-match': tag }, slower);
+    assert.equal(theirs.status, 200);
+    const late: readonly [string, Record<string, string>, object?, string?][] = [
+      ['PUT', { 'if-match': tag }],
+      ['PUT', { 'if-match': '"other", W/"another"' }],
+      ['PUT', { 'if-none-match': '*' }],
+      ['PATCH', { 'if-match': tag }, { name: 'never', scene: SCENE }, '/api/cameras/north'],
+      ['PATCH', { 'if-match': tag }, { name: 'never' }, '/api/cameras/north'],
+    ];
+    for (const [method, headers, body, to] of late) {
+      const refused = await send(method, headers, body, to);
+      assert.deepEqual([refused.status, refused.json['code']], [412, 'SCENE_CHANGED'], `${method} ${refused.text}`);
+      assert.equal(refused.json['field'], Object.keys(headers)[0]);
+      assert.match(String(refused.json['message']), /north is not the expected one: anyone changed it at \d{4}-/u);
+    }
+    assert.equal((await call(base, path, { method: 'DELETE', headers: { 'if-match': tag } })).status, 412);
+    assert.equal(world.cameras.get('north')!.config.scene?.speedLimitKmh, 30, 'nothing was changed');
+    assert.equal(world.cameras.get('north')!.config.name, 'north');
+
+    const weak = `"other", W/${theirs.headers.get('etag')}`;
+    assert.equal((await send('PUT', { 'if-match': weak }, SCENE)).status, 200, 'a proxy may have made it weak');
+    assert.equal((await send('PATCH', { 'if-match': tag }, { scene: slower }, '/api/cameras/north')).status, 200);
+    assert.equal((await call(base, path, { method: 'DELETE', headers: { 'if-match': '*' } })).status, 204);
+    assert.equal((await send('PUT', { 'if-match': '*' })).status, 412, 'there is none');
+    const wrong: readonly Record<string, string>[] = [
+      { 'if-match': 'untagged' },
+      { 'if-match': '"a",' },
+      { 'if-none-match': tag },
+      { 'if-none-match': '*', 'if-match': tag },
+    ];
+    for (const headers of wrong) {
+      const refused = await send('PUT', headers);
+      assert.deepEqual([refused.status, refused.json['code']], [400, 'INVALID_FIELD'], JSON.stringify(headers));
     }
   });
 

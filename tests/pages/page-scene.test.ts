@@ -184,6 +184,81 @@ describe('the scene editor', { skip: skipWithoutChromium }, () => {
     await at.page.waitForURL(/#\/wall$/u);
   });
 
+  /** Somebody else stores a scene with this limit, or takes the scene away (null). */
+  function kimStores(speedLimitKmh: number | null): void {
+    const scene = speedLimitKmh === null ? {} : { scene: SceneConfig.parse({ ...SCENE, speedLimitKmh }) };
+    at.world.cameras.set('north', record(config('north', scene)));
+    at.world.sceneChanges.set('north', { by: 'kim', at: new Date().toISOString() });
+  }
+  const limit = () => at.page.locator('[name="zones[0].speedLimitKmh"]');
+  const conflict = () => at.page.locator('[data-dialog="scene-conflict"]');
+
+  it("keeps somebody else's change until the person decides, and the person's edits too", async () => {
+    await openEditor(SCENE);
+    await button(/^north-bound/u).click();
+    await limit().fill('60');
+    kimStores(70);
+    await button('Save').click();
+    await conflict().waitFor();
+    assert.match(await conflict().innerText(), /kim saved it after you had opened it: \d/u);
+    assert.deepEqual(await axeViolations(at.page), []);
+    await button('Keep editing').click();
+    await conflict().waitFor({ state: 'detached' });
+    assert.deepEqual([stored()?.speedLimitKmh, await limit().inputValue(), await status()], [70, '60', 'true']);
+
+    await button('Save').click();
+    await button('Load the other scene').click();
+    await until('the other scene', async () => (await status()) === 'false');
+    assert.equal(await limit().inputValue(), '50');
+    await button('Undo').click();
+    assert.deepEqual([await limit().inputValue(), await status()], ['60', 'true'], 'the edits are an undo away');
+    await button('Save').click();
+    await until('it to be saved', async () => (await status()) === 'false');
+    assert.deepEqual([stored()?.zones[0]?.speedLimitKmh, stored()?.speedLimitKmh], [60, SCENE.speedLimitKmh]);
+  });
+
+  it("saves over somebody else's change, or removes it, once the person says so", async () => {
+    await openEditor(SCENE);
+    await button(/^north-bound/u).click();
+    await limit().fill('60');
+    kimStores(70);
+    await button('Save').click();
+    await conflict().waitFor();
+    kimStores(80);
+    await button('Save over it').click();
+    await conflict().waitFor();
+    assert.equal(stored()?.speedLimitKmh, 80, 'the second change is not lost either');
+    await button('Save over it').click();
+    await until('it to be saved', async () => (await status()) === 'false');
+    assert.deepEqual([stored()?.zones[0]?.speedLimitKmh, stored()?.speedLimitKmh], [60, SCENE.speedLimitKmh]);
+
+    kimStores(70);
+    await button('Remove the scene').click();
+    await at.page.locator('[data-dialog="remove-scene"]').getByRole('button', { name: 'Remove the scene' }).click();
+    await button('Remove it all the same').click();
+    await until('it to be removed', () => stored() === undefined);
+  });
+
+  it('tells that somebody else removed the scene, and that somebody else made the first one', async () => {
+    await openEditor(SCENE);
+    await button(/^north-bound/u).click();
+    await limit().fill('60');
+    kimStores(null);
+    await button('Save').click();
+    await conflict().waitFor();
+    assert.match(await conflict().innerText(), /was removed after you had opened it/u);
+    await button('Empty it here too').click();
+    await until('nothing to be changed', async () => (await status()) === 'false');
+    assert.equal(await at.page.locator('.scene-zone').count(), 0);
+    kimStores(70);
+    await button('Undo').click();
+    await button('Save').click();
+    await conflict().waitFor();
+    assert.equal(stored()?.speedLimitKmh, 70);
+    await button('Save over it').click();
+    await until('it to be saved', () => stored()?.zones[0]?.speedLimitKmh === 60);
+  });
+
   it('shows the refusal of the server beside its field', async () => {
     await openEditor(SCENE);
     await button(/^north-bound/u).click();

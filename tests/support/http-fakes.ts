@@ -11,6 +11,8 @@ import type { AssessmentView } from '../../src/http/schemas/assessments-schema.t
 import type { BudgetReport } from '../../src/http/schemas/budget-schema.ts';
 import type { Aggregate } from '../../src/messages/aggregate.ts';
 import { CameraConfig } from '../../src/messages/camera.ts';
+import type { SceneChange } from '../../src/messages/scene.ts';
+import { isExpected } from '../../src/scene/scene-version.ts';
 import type { TreeSnapshot } from '../../src/runtime/inspect.ts';
 import { settingsView } from '../../src/app/settings-view.ts';
 import { memoryLog, type LogLine } from './log.ts';
@@ -63,6 +65,7 @@ export class FakeWorld {
   /** Cameras with calls today. */
   usedBy: readonly string[] = [];
   readonly assessments = new Map<string, AssessmentView>();
+  readonly sceneChanges = new Map<string, SceneChange>();
   treeNow: TreeSnapshot = tree();
   previewSource: string | null = null;
   /** Of cameras with another one. */
@@ -116,7 +119,8 @@ export class FakeWorld {
         get: async (id) => (check(), this.cameras.get(id) ?? null),
         scene: async (id) => {
           const known = this.cameras.get(id);
-          return known === undefined ? null : { scene: known.config.scene ?? null };
+          const scene = known?.config.scene ?? null;
+          return known === undefined ? null : { scene, changed: this.sceneChanges.get(id) ?? null };
         },
         add: async (camera) => {
           check();
@@ -125,9 +129,11 @@ export class FakeWorld {
           this.cameras.set(camera.cameraId, record(camera));
           return 'added';
         },
-        change: async (id, patch) => {
+        change: async (id, patch, { change, expects }) => {
           const old = this.cameras.get(id);
           if (old === undefined) return null;
+          if (expects !== null && !isExpected(expects, old.config.scene ?? null)) return 'scene-changed';
+          if (patch.scene !== undefined) this.sceneChanges.set(id, change);
           const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
           const merged = Object.entries({ ...old.config, ...given }).filter(([, value]) => value !== null);
           const changed = { ...old, config: CameraConfig.parse(Object.fromEntries(merged)) };

@@ -12,6 +12,7 @@ import { type CameraStore, MAX_CAMERAS } from '../../src/infra/camera-store.ts';
 import { type CameraConfig, CameraRemoved } from '../../src/messages/camera.ts';
 import type { SceneConfig } from '../../src/messages/scene.ts';
 import { subjects } from '../../src/messages/subjects.ts';
+import { type SceneCondition, sceneVersion } from '../../src/scene/scene-version.ts';
 import { child, supervisor } from '../../src/runtime/supervision.ts';
 import { startSystem } from '../../src/runtime/system.ts';
 import { ManualClock } from '../../src/runtime/testing/manual-clock.ts';
@@ -168,6 +169,61 @@ test('a changed scene is given to the running camera without a restart, and to e
     (await system.ref(CAMERA_REGISTRY).ask({ type: 'get', cameraId: 'demo' }, PATIENCE))?.config.scene,
     scene,
   );
+});
+
+test('of two people who change the same scene, the one who is later is told', async (t) => {
+  const clock = new ManualClock();
+  let saves = 0;
+  const init = {
+    store: {
+      path: 'cameras.json',
+      load: async () => ({ cameras: [camera('a')], movedAside: null, problems: [] }),
+      save: async () => {
+        // The other change is in the mailbox by the time this one is on the disk.
+        await new Promise(setImmediate);
+        saves += 1;
+      },
+    },
+    spawner: {
+      start: async () => ({ previewSocket: null }),
+      setScene: () => undefined,
+      stop: async () => undefined,
+    },
+    bus: new FakeTaskBus(clock),
+    fixed: [],
+    onStatus: () => undefined,
+  };
+  const system = await startSystem(supervisor('root', [child('camera-registry', cameraRegistryActor, () => init)]), {
+    log: memoryLog(),
+    clock,
+    onEscalation: (error) => assert.fail(error.message),
+  });
+  t.after(() => system.stop());
+  const registry = system.ref(CAMERA_REGISTRY);
+  const sceneOf = (speedLimitKmh: number): SceneConfig => ({
+    width: 1_280,
+    height: 720,
+    zones: [],
+    lines: [],
+    speedLimitKmh,
+  });
+  const at = new Date(clock.now()).toISOString();
+  const change = (by: string, patch: CameraPatch, expects: SceneCondition | null) =>
+    registry.ask({ type: 'change', cameraId: 'a', patch, changer: { change: { by, at }, expects } }, PATIENCE);
+
+  const both = [change('kim', { scene: sceneOf(30) }, 'none'), change('lee', { scene: sceneOf(50) }, 'none')];
+  const [first, second] = await Promise.all(both);
+  assert.ok(typeof first === 'object' && first !== null && 'sceneChange' in first);
+  assert.deepEqual([first.config.scene, first.sceneChange], [sceneOf(30), { by: 'kim', at }]);
+  assert.deepEqual([second, saves], ['scene-changed', 1]);
+
+  const kims = { versions: [sceneVersion(sceneOf(30))] };
+  assert.equal(await change('lee', { scene: null }, { versions: [sceneVersion(sceneOf(50))] }), 'scene-changed');
+  assert.notEqual(await change('lee', { scene: sceneOf(50) }, kims), 'scene-changed');
+  assert.equal(await change('kim', { name: 'never', scene: sceneOf(70) }, kims), 'scene-changed');
+  assert.notEqual(await change('kim', { name: 'after' }, null), 'scene-changed');
+  const now = await registry.ask({ type: 'get', cameraId: 'a' }, PATIENCE);
+  assert.deepEqual([now?.config.name, now?.config.scene, now?.sceneChange?.by], ['after', sceneOf(50), 'lee']);
 });
 
 test('a save that fails changes nothing, however often, and saving works again later', async (t) => {

@@ -7,7 +7,7 @@ import { config, record } from '../support/http-samples.ts';
 const entries = (count: number, prompt: string): CameraEntry[] =>
   Array.from({ length: count }, (_, index) => {
     const { figures, ...known } = record(config(`cam-${index}`, { prompt }));
-    return { ...known, ...figures, previewSocket: '/secret/socket' };
+    return { ...known, ...figures, previewSocket: '/secret/socket', sceneChange: null };
   });
 
 test('a list for other nodes has no passwords and no sockets, and is no larger than a message', () => {

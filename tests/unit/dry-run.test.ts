@@ -8,6 +8,7 @@ import { playScene, playScenes } from '../../src/dry-run/play-scene.ts';
 import type { HttpError } from '../../src/http/errors/http-error.ts';
 import { DryRunReport } from '../../src/http/schemas/dry-run-schema.ts';
 import type { Bus, ReadOptions, Requests, StoredMessage } from '../../src/infra/bus.ts';
+import { sceneVersion } from '../../src/scene/scene-version.ts';
 import { DRIVE_START, drivenFrames, laneScene } from '../support/driven-frames.ts';
 
 const CONFIDENCE = 0.35;
@@ -51,9 +52,10 @@ describe('a scene played over recorded frames', () => {
 describe('the scene of a camera of another process', () => {
   it('is asked of the process that reads it: null without one, and where there is no such camera', async () => {
     const scene = laneScene('with-the-car');
+    const changed = { by: 'kim', at: '2026-01-02T03:04:05.000Z' };
     const entries = new Map([
-      ['north', { config: { scene } }],
-      ['south', { config: {} }],
+      ['north', { config: { scene }, sceneChange: changed }],
+      ['south', { config: {}, sceneChange: null }],
     ]);
     const system = { ref: () => ({ ask: async (asked: { cameraId: string }) => entries.get(asked.cameraId) ?? null }) };
     type Handler = Parameters<Requests['answer']>[2];
@@ -65,8 +67,11 @@ describe('the scene of a camera of another process', () => {
       return answer === null ? { outcome: 'silent' } : { outcome: 'answered', body: parser.parse(answer) };
     };
     const sceneOf = sceneElsewhere({ ask });
-    assert.deepEqual(await sceneOf('north'), { scene });
-    assert.deepEqual(await sceneOf('south'), { scene: null });
+    assert.deepEqual(await sceneOf('north'), { scene, changed });
+    assert.deepEqual(await sceneOf('south'), { scene: null, changed: null });
+    const read = await sceneOf('north');
+    assert.ok(read !== null && read.scene !== null);
+    assert.equal(sceneVersion(read.scene), sceneVersion(scene), 'every node gives it the same version');
     assert.equal(await sceneOf('nobody'), null);
     const alone = sceneElsewhere({ ask: async () => ({ outcome: 'nobody' }) });
     await assert.rejects(alone('north'), /no process with the role cameras/u);
@@ -89,7 +94,7 @@ function world(frames: readonly PlayedFrame[], dryRuns: DryRuns) {
   const port = dryRunPort({
     bus: { read },
     dryRuns,
-    cameras: { scene: async (id) => (id === 'north' ? { scene: laneScene('against-the-car') } : null) },
+    cameras: { scene: async (id) => (id === 'north' ? { scene: laneScene('against-the-car'), changed: null } : null) },
     clock: { now: () => DRIVE_START + 60_000 },
     confidence: CONFIDENCE,
   });

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
-const HEADERS = 'authorization, content-type';
-const EXPOSED = 'allow, location, retry-after, www-authenticate';
+const HEADERS = 'authorization, content-type, if-match, if-none-match';
+const EXPOSED = 'allow, etag, location, retry-after, www-authenticate';
 /** How long a browser may keep the answer to a preflight, in seconds. */
 const PREFLIGHT_SECONDS = 600;
 

@@ -46,6 +46,7 @@ export const HTTP_ERRORS = {
   LAST_ADMIN: [409, 'without this user nobody could manage users'],
   TOO_MANY_USERS: [409, 'the list of users is full'],
   TOO_MANY_TOKENS: [409, 'the list of API tokens is full'],
+  SCENE_CHANGED: [412, 'somebody else changed the scene in between, or it is not the expected one'],
   LINK_INVALID: [410, 'the one-time link was used, has expired or never existed'],
   DUPLICATE_KEY: [409, 'an API key of that name exists'],
   DUPLICATE_RELEASE: [409, 'a release of that id exists'],

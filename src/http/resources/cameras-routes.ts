@@ -4,6 +4,7 @@ import { changedFields } from '../../infra/audit-entry.ts';
 import { redactUrl } from '../../infra/redact.ts';
 import type { SourceAllow } from '../../infra/source-policy.ts';
 import type { CameraConfig } from '../../messages/camera.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { CameraScope } from '../access/camera-scope.ts';
 import { patchRefusal, placeRefusal } from '../access/camera-rights.ts';
 import { unknownCamera } from '../access/route-rights.ts';
@@ -13,12 +14,14 @@ import type { CameraPort, CameraRecord } from '../ports.ts';
 import { SCENE_BODY } from '../http-limits.ts';
 import { CameraParams, CameraView, cameraBodies, type NewCamera } from '../schemas/cameras-schema.ts';
 import type { App } from '../server.types.ts';
-import { refuseBadScene } from './scene-routes.ts';
+import { changerOf } from './scene-condition.ts';
+import { changeScene, refuseBadScene } from './scene-routes.ts';
 
 export interface CameraRoutesDeps {
   readonly cameras: CameraPort;
   readonly scope: Pick<CameraScope, 'sees' | 'note'>;
   readonly sourceAllow: SourceAllow | null;
+  readonly clock: Pick<Clock, 'now'>;
   /** Called after a camera was removed. */
   readonly onRemoved: (cameraId: string) => void;
 }
@@ -87,7 +90,7 @@ function listRoutes(app: App, { cameras, scope, sourceAllow }: CameraRoutesDeps)
   );
 }
 
-function changeRoutes(app: App, { cameras, scope, sourceAllow, onRemoved }: CameraRoutesDeps): void {
+function changeRoutes(app: App, { cameras, scope, sourceAllow, clock, onRemoved }: CameraRoutesDeps): void {
   const { patch } = cameraBodies(sourceAllow);
 
   app.patch(
@@ -97,15 +100,16 @@ function changeRoutes(app: App, { cameras, scope, sourceAllow, onRemoved }: Came
       config: { ...SCENE_BODY.config, access: 'operator', scope: 'camera' },
       schema: {
         tags,
-        summary: 'Changes the fields given',
+        summary: 'Changes the fields given, with If-Match only where the scene is the expected one',
         params: CameraParams,
         body: patch,
-        response: { 200: CameraView, ...errorReplies(400, 403, 404, 413, 415, 503, 507) },
+        response: { 200: CameraView, ...errorReplies(400, 403, 404, 412, 413, 415, 503, 507) },
       },
     },
     async (request) => {
       const { body, principal } = request;
       const { id } = request.params;
+      const changer = changerOf(request, clock);
       const refusal = patchRefusal(principal, body);
       if (refusal !== null) throw refusal;
       const before = await cameras.get(id);
@@ -114,8 +118,7 @@ function changeRoutes(app: App, { cameras, scope, sourceAllow, onRemoved }: Came
         if (misplaced !== null) throw misplaced;
       }
       if (body.scene !== undefined && body.scene !== null) refuseBadScene(body.scene, 'scene.');
-      const changed = await cameras.change(id, body);
-      if (changed === null) throw unknownCamera(id);
+      const changed = await changeScene(cameras, request, body, changer);
       if (body.groups !== undefined) scope.note(id, changed.config.groups ?? []);
       const values = changedFields(before?.config ?? {}, changed.config);
       request.audit({ action: 'camera.change', target: id, cameraId: id, ...values });

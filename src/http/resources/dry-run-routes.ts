@@ -5,7 +5,7 @@ import type { HttpPorts } from '../ports.ts';
 import { CameraParams } from '../schemas/cameras-schema.ts';
 import { DryRunBody, DryRunReport } from '../schemas/dry-run-schema.ts';
 import type { App } from '../server.types.ts';
-import { refuseBadScene } from './scene-routes.ts';
+import { refuseBadScene, sceneOf } from './scene-routes.ts';
 
 /** `/api/cameras/{id}/scene/dry-run`: a scene tried on a camera's last minutes. */
 export function dryRunRoutes(app: App, dryRun: HttpPorts['dryRun']): void {
@@ -24,7 +24,7 @@ export function dryRunRoutes(app: App, dryRun: HttpPorts['dryRun']): void {
     },
     async (request) => {
       const { id } = request.params;
-      const { calibrationReport: _, ...scene } = request.body.scene;
+      const scene = sceneOf(request.body.scene);
       refuseBadScene(scene, 'scene.');
       const report = await dryRun({ cameraId: id, scene, minutes: request.body.minutes });
       if (report === null) throw unknownCamera(id);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SceneConfig } from '../../messages/scene.ts';
+import { SceneChange, SceneConfig } from '../../messages/scene.ts';
 
 /** How well the calibration's pairs fit together; the figures are null without a calibration. */
 export const CalibrationReport = z.object({
@@ -18,8 +18,15 @@ export const CalibrationReport = z.object({
 });
 export type CalibrationReport = z.infer<typeof CalibrationReport>;
 
-export const SceneView = SceneConfig.extend({ calibrationReport: CalibrationReport });
+export const SceneView = SceneConfig.extend({
+  calibrationReport: CalibrationReport,
+  changed: SceneChange.nullable().meta({ description: 'Its last change; null: none since the start' }),
+});
 export type SceneView = z.infer<typeof SceneView>;
 
-/** A scene as `GET` gives it may be put back: its report is read-only, and ignored. */
-export const SceneBody = SceneConfig.extend({ calibrationReport: z.unknown().optional() });
+/** A scene as `GET` gives it may be put back: its report and its last change are read-only, and ignored. */
+export const SceneBody = SceneConfig.extend({
+  calibrationReport: z.unknown().optional(),
+  changed: z.unknown().optional(),
+});
+export type SceneBody = z.infer<typeof SceneBody>;

@@ -68,6 +68,8 @@ export const setCsrf = (value: string | null): void => {
 export interface RequestOptions {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly body?: object;
+  /** Beside those of every request. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Default: an end after 10 s. */
   readonly signal?: AbortSignal;
 }
@@ -76,7 +78,17 @@ export interface RequestOptions {
  * @param path of the API, e.g. `/api/cameras`
  * @returns the parsed reply, whose type the caller names; null for an empty one. Rejects with an {@link ApiError}
  */
-export async function request<T>(path: string, options: RequestOptions = {}): Promise<T> {
+export const request = async <T>(path: string, options: RequestOptions = {}): Promise<T> =>
+  (await requestTagged<T>(path, options)).body;
+
+export interface Tagged<T> {
+  readonly body: T;
+  /** The `ETag` of the reply; null for none. */
+  readonly tag: string | null;
+}
+
+/** As {@link request}, with the tag of the reply. */
+export async function requestTagged<T>(path: string, options: RequestOptions = {}): Promise<Tagged<T>> {
   const known = token();
   const knownCsrf = csrf;
   const reply = await fetch(here(path), {
@@ -87,15 +99,17 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
   });
   // Somebody signed in meanwhile.
-  if (reply.status === 401 && (token() !== known || csrf !== knownCsrf)) return request(path, options);
+  if (reply.status === 401 && (token() !== known || csrf !== knownCsrf)) return requestTagged(path, options);
   const text = await reply.text();
   // Health answers 503 with a report of the same shape.
-  if (reply.ok || (reply.status === 503 && path === '/api/health')) return JSON.parse(text === '' ? 'null' : text) as T;
+  if (reply.ok || (reply.status === 503 && path === '/api/health')) {
+    return { body: JSON.parse(text === '' ? 'null' : text) as T, tag: reply.headers.get('etag') };
+  }
   throw errorOf(reply, text);
 }
 
 function headersFor(options: RequestOptions, known: string | null): Record<string, string> {
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> = { ...options.headers };
   if (known !== null) headers['authorization'] = `Bearer ${known}`;
   else if (csrf !== null && (options.method ?? 'GET') !== 'GET') headers['x-csrf-token'] = csrf;
   if (options.body !== undefined) headers['content-type'] = 'application/json';

@@ -1,9 +1,11 @@
 /** Questions of the scene editor. */
 import { useBeforeLeave, type BeforeLeaveEventArgs } from '@solidjs/router';
-import { createSignal, onCleanup, onMount } from 'solid-js';
+import { createSignal, onCleanup, onMount, Show } from 'solid-js';
 import { t } from '../../i18n/index.ts';
 import { Button } from '../../parts/button.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
+import { dayTime } from '../../picture/words.ts';
+import type { SceneConflict, SceneSaving } from './scene-saving.ts';
 
 /** Asks before unsaved changes are left, within the page and by closing it. */
 export function LeaveGuard(props: { changed: boolean }) {
@@ -68,3 +70,43 @@ export const RemoveSceneDialog = (props: {
     </div>
   </Dialog>
 );
+
+/** Asks about a scene that somebody else changed meanwhile. */
+export const SceneConflictDialog = (props: { saving: SceneSaving }) => {
+  const isGone = (conflict: SceneConflict): boolean => conflict.theirs.scene === null;
+  return (
+    <Dialog
+      id="scene-conflict"
+      role="alertdialog"
+      open={props.saving.conflict() !== null}
+      onOpenChange={(open) => {
+        if (!open) props.saving.keepEditing();
+      }}
+      title={t('scene.conflict.title')}
+    >
+      <Show when={props.saving.conflict()}>
+        {(conflict) => (
+          <>
+            <p>{conflictText(conflict())}</p>
+            <p class="muted">{t('scene.conflict.hint')}</p>
+            <div class="actions">
+              <Button onClick={() => props.saving.keepEditing()}>{t('scene.conflict.keep')}</Button>
+              <Button look="primary" onClick={() => props.saving.loadTheirs()}>
+                {t(isGone(conflict()) ? 'scene.conflict.removeHere' : 'scene.conflict.load')}
+              </Button>
+              <Button look="danger" onClick={() => void props.saving.overwrite()}>
+                {t(`scene.conflict.${conflict().attempt}`)}
+              </Button>
+            </div>
+          </>
+        )}
+      </Show>
+    </Dialog>
+  );
+};
+
+function conflictText({ theirs: { scene, changed } }: SceneConflict): string {
+  if (scene === null) return t('scene.conflict.removed');
+  if (changed === null) return t('scene.conflict.unknown');
+  return t('scene.conflict.by', { by: changed.by, time: dayTime(changed.at) });
+}

@@ -1,20 +1,19 @@
 /** Draws, checks, tries and saves the scene of one camera. */
 import { createSignal, For, onCleanup, onMount, Show } from 'solid-js';
 import type { SceneConfig } from '../../../../src/messages/scene.ts';
-import { ApiError, request } from '../../api/request.ts';
 import { may } from '../../api/session.ts';
 import { t } from '../../i18n/index.ts';
 import { Button } from '../../parts/button.tsx';
 import { Tabs } from '../../parts/tabs.tsx';
-import { toast, toastFailure } from '../../parts/toast.tsx';
+import { toastFailure } from '../../parts/toast.tsx';
 import { CalibrationPanel } from './scene-calibration-panel.tsx';
 import { DryRunPanel } from './scene-dry-run.tsx';
-import { bodyOf } from './scene-edits.ts';
-import { LeaveGuard, RemoveSceneDialog } from './scene-dialogs.tsx';
+import { LeaveGuard, RemoveSceneDialog, SceneConflictDialog } from './scene-dialogs.tsx';
 import { createSceneModel, type Panel, type SceneModel } from './scene-model.ts';
 import { type PanelProps, PartsPanel } from './scene-parts-panel.tsx';
 import { PicturePanel } from './scene-picture-panel.tsx';
-import { isAbout, problemOf, type SceneProblem } from './scene-problems.ts';
+import { isAbout, type SceneProblem } from './scene-problems.ts';
+import { createSaving, type StoredScene } from './scene-saving.ts';
 import { drawingText, SceneStage } from './scene-stage.tsx';
 import { ThresholdsPanel } from './scene-thresholds-panel.tsx';
 import { SceneTools } from './scene-tools.tsx';
@@ -31,8 +30,7 @@ export interface SceneEditorProps {
   readonly id: string;
   readonly name: string;
   readonly scene: SceneConfig;
-  /** Null: the camera has none. */
-  readonly saved: SceneConfig | null;
+  readonly stored: StoredScene;
   readonly picture: ScenePicture | null;
   readonly loadPicture: () => Promise<ScenePicture | null>;
 }
@@ -40,12 +38,12 @@ export interface SceneEditorProps {
 const PANELS: readonly Panel[] = ['parts', 'calibration', 'thresholds', 'picture', 'dryRun'];
 
 export function SceneEditor(props: SceneEditorProps) {
-  const model = createSceneModel(props.scene, props.saved);
+  const model = createSceneModel(props.scene, props.stored.scene);
   const [picture, setPicture] = createSignal(props.picture);
   const [zoom, setZoom] = createSignal(1);
   const [grid, setGrid] = createSignal(true);
   const [removing, setRemoving] = createSignal(false);
-  const saving = createSaving(props.id, model);
+  const saving = createSaving(props.id, model, props.stored, (problem) => reveal(model, problem));
   const readOnly = (): boolean => !may('operator');
   onKeys(model, () => {
     if (!readOnly()) void saving.save();
@@ -97,6 +95,7 @@ export function SceneEditor(props: SceneEditorProps) {
         onOpenChange={setRemoving}
         onRemove={() => saving.remove()}
       />
+      <SceneConflictDialog saving={saving} />
       <LeaveGuard changed={model.changed()} />
     </div>
   );
@@ -121,47 +120,6 @@ function Side(props: PanelProps & { id: string; name: string; picture: ScenePict
       />
     </section>
   );
-}
-
-/** Saves and removes at the server. */
-function createSaving(id: string, model: SceneModel) {
-  const [busy, setBusy] = createSignal(false);
-  const path = `/api/cameras/${encodeURIComponent(id)}/scene`;
-  const run = async (work: () => Promise<void>): Promise<void> => {
-    if (busy()) return;
-    setBusy(true);
-    try {
-      await work();
-    } catch (thrown) {
-      const problem = thrown instanceof ApiError ? problemOf(thrown) : null;
-      model.refuse(problem);
-      if (problem === null || problem.field === 'id') toastFailure(thrown);
-      else reveal(model, problem);
-    } finally {
-      setBusy(false);
-    }
-  };
-  const save = (): Promise<void> =>
-    run(async () => {
-      const [first] = model.problems();
-      if (first !== undefined) {
-        reveal(model, first);
-        return;
-      }
-      const body = bodyOf(model.scene());
-      await request(path, { method: 'PUT', body });
-      model.setSaved(body);
-      toast({ type: 'success', text: t('scene.saved') });
-    });
-  const remove = (): Promise<void> =>
-    run(async () => {
-      await request(path, { method: 'DELETE' });
-      const { width, height } = model.scene();
-      model.setSaved(null);
-      model.edit({ width, height, zones: [], lines: [] });
-      toast({ type: 'success', text: t('scene.removed') });
-    });
-  return { busy, save, remove };
 }
 
 function SaveButtons(props: {

@@ -1,15 +1,13 @@
 /** The scene editor of one camera: loads the scene and a picture of it, then hands them to the editor. */
 import { useParams } from '@solidjs/router';
 import { createResource, createSignal, Match, onCleanup, Show, Switch } from 'solid-js';
-import type { SceneView as SceneReply } from '../../../../src/http/schemas/scene-schema.ts';
-import type { SceneConfig } from '../../../../src/messages/scene.ts';
-import { ApiError, loadFile, reasonOf, request } from '../../api/request.ts';
+import { ApiError, loadFile, reasonOf } from '../../api/request.ts';
 import { signIns } from '../../api/session.ts';
 import { nameOf } from '../../feed/cameras.ts';
 import { t } from '../../i18n/index.ts';
 import { Button } from '../../parts/button.tsx';
-import { bodyOf } from './scene-edits.ts';
 import { SceneEditor, type ScenePicture } from './scene-editor.tsx';
+import { loadScene, type StoredScene } from './scene-saving.ts';
 import './scene.css';
 
 const PICTURE_MS = 10_000;
@@ -17,8 +15,7 @@ const PICTURE_MS = 10_000;
 const USUAL = { width: 1_280, height: 720 } as const;
 
 interface Loaded {
-  /** Null: the camera has none. */
-  readonly scene: SceneConfig | null;
+  readonly stored: StoredScene;
   readonly picture: ScenePicture | null;
 }
 
@@ -43,8 +40,8 @@ function Loading(props: { id: string }) {
     return loaded;
   };
   const load = async (): Promise<Loaded> => {
-    const [scene, first] = await Promise.all([loadScene(id), picture()]);
-    return { scene, picture: first };
+    const [stored, first] = await Promise.all([loadScene(id), picture()]);
+    return { stored, picture: first };
   };
   const [loaded, { refetch }] = createResource(signIns, load);
   // A later sign-in must not throw edits away.
@@ -61,8 +58,8 @@ function Loading(props: { id: string }) {
           <SceneEditor
             id={id}
             name={nameOf(id)}
-            scene={known.scene ?? { ...sizeOf(known.picture), zones: [], lines: [] }}
-            saved={known.scene}
+            scene={known.stored.scene ?? { ...sizeOf(known.picture), zones: [], lines: [] }}
+            stored={known.stored}
             picture={known.picture}
             loadPicture={picture}
           />
@@ -84,18 +81,6 @@ function Loading(props: { id: string }) {
 
 const sizeOf = (picture: ScenePicture | null): { width: number; height: number } =>
   picture === null ? USUAL : { width: picture.width, height: picture.height };
-
-async function loadScene(id: string): Promise<SceneConfig | null> {
-  try {
-    const { calibrationReport: _, ...scene } = await request<SceneReply>(
-      `/api/cameras/${encodeURIComponent(id)}/scene`,
-    );
-    return bodyOf(scene);
-  } catch (thrown) {
-    if (thrown instanceof ApiError && thrown.code === 'NO_SCENE') return null;
-    throw thrown;
-  }
-}
 
 /** Null without an analysed frame of the last minutes. */
 async function loadSnapshot(id: string): Promise<ScenePicture | null> {
