@@ -161,7 +161,7 @@ describe('a limit of tokens shared over Redis', { ...options, concurrency: true 
     const at = used();
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     assert.ok(used() <= TPM, `${at} tokens, then ${used()}`);
-    await until('they share again', () => nodes.every((node) => node.gate.mode === 'shared'));
+    await until('they share again', () => nodes.every(({ gate }) => gate.mode === 'shared'));
   });
 
   it('Redis is away: a node that was alone goes on under its limit and counts what it used before', async (t) => {

@@ -124,9 +124,9 @@ describe('a pull that orders nothing ahead', () => {
     t.after(() => other.close());
     const waiting = one.fetch(10, TOO_LONG_MS);
     const ids = await publish(4);
-    const fetched = await waiting;
-    const own = fetched.map(({ body }) => body.requestId);
-    for (const delivery of fetched) delivery.ack();
+    const first = await waiting;
+    const own = first.map(({ body }) => body.requestId);
+    for (const delivery of first) delivery.ack();
     const rest = ids.filter((id) => !own.includes(id));
     assert.deepEqual((await take(other, rest.length)).toSorted(), rest.toSorted());
   });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 
 /**
- * Polls until `probe` gives something other than undefined, null or false; fails the test after `ms`. That is a bound on
- * a hang, far from the time that even a busy machine needs: it says nothing about speed.
+ * Polls until `probe` gives something other than undefined, null or false; fails the test after `ms`. That bounds
+ * a hang, far beyond the time that even a busy machine needs, and says nothing about speed.
  */
 export async function until<T>(
   what: string,
