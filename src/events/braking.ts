@@ -64,7 +64,7 @@ const KNOWN_BEFORE_MS = 2_000;
 const RARE = 0.1;
 
 /** Not seen for so long, ms, it may be another when it is found again: so far aside of its way, m. */
-const UNSEEN_MS = 1_200;
+const UNSEEN_MS = 900;
 const ASIDE_METRES = 2;
 /** Its way is that of so long before: later ones are smoothed towards the place where it was found. ms */
 const STEADY_MS = 700;
@@ -287,7 +287,7 @@ function wasMistaken(seen: readonly TrackPoint[]): boolean {
     const speed = speedOf(steady);
     if (speed < ON_ITS_WAY) return false;
     const way: Metres = [steady.velocity[0] / speed, steady.velocity[1] / speed];
-    return Math.abs(relativeTo(before.place, way, point.place).left) > ASIDE_METRES + point.sd.place;
+    return Math.abs(relativeTo(before.place, way, point.place).left) > ASIDE_METRES;
   });
 }
 

@@ -233,8 +233,11 @@ function oneObject(a: Path, b: Path): boolean {
   const reach = isRiding ? RIDER_METRES : Math.max(1, Math.min(a.track.size.length, b.track.size.length) / 2);
   for (let step = Math.max(a.from, b.from); step < Math.min(a.to, b.to); step++) {
     const [i, j] = [step - a.from, step - b.from];
+    const apart = Math.hypot(cell(a.x, i) - cell(b.x, j), cell(a.y, i) - cell(b.y, j));
+    // One of them was lost then.
+    if (Number.isNaN(apart)) continue;
     both++;
-    if (Math.hypot(cell(a.x, i) - cell(b.x, j), cell(a.y, i) - cell(b.y, j)) < reach) together++;
+    if (apart < reach) together++;
   }
   return together > 0.5 * both;
 }
@@ -310,7 +313,8 @@ function isFixture({ kind, confidence, history, bornAt, seenAt }: RoadTrack): bo
   if (kind !== 'person' || confidence > most) return false;
   const [first, last] = [history[0], history.at(-1)];
   if (first === undefined || last === undefined) return true;
-  return Math.hypot(last.place[0] - first.place[0], last.place[1] - first.place[1]) < FIXTURE_METRES;
+  const way = Math.hypot(last.place[0] - first.place[0], last.place[1] - first.place[1]);
+  return way < FIXTURE_METRES || history.every(({ velocity, sd }) => Math.hypot(...velocity) < SURE_SPEED * sd.speed);
 }
 
 /**

@@ -28,6 +28,8 @@ const RAW_POINTS = 6;
 const LEAST_SURE = 0.5;
 /** Seen at least so many times. */
 const LEAST_HITS = 3;
+/** So many of them on the road: one alone may be another's. */
+const LEAST_LOOKS = 2;
 /** From this limit on the road is a fast one. */
 const FAST_KMH = 70;
 
@@ -58,9 +60,20 @@ function hasWalked({ history }: RoadTrack): boolean {
   return [first, last].every((end) => distance(end.place, middle.place) > MIDDLE_SHARE * way);
 }
 
-function isSurely({ bornAt, seenAt, hits, confidence }: RoadTrack): boolean {
-  const seconds = (seenAt - bornAt) / 1_000;
-  return seconds >= STANDING_SECONDS && hits >= STANDING_HITS_A_SECOND * seconds && confidence >= STANDING_CONFIDENCE;
+/** True when it was seen well for long, since it was lost last: a false box may have taken its place. */
+function isSurely({ history, seenAt, hits, bornAt, confidence }: RoadTrack): boolean {
+  let since = bornAt;
+  let before = bornAt;
+  let looks = 0;
+  for (const { at, box } of history) {
+    if (box === null) continue;
+    if (at - before > LOST_MS) [since, looks] = [at, 0];
+    looks++;
+    before = at;
+  }
+  const seconds = (seenAt - since) / 1_000;
+  const seen = since === bornAt ? hits : looks;
+  return seconds >= STANDING_SECONDS && seen >= STANDING_HITS_A_SECOND * seconds && confidence >= STANDING_CONFIDENCE;
 }
 
 function find(track: RoadTrack, carriageway: Carriageway, view: TrafficView): Finding | null {
@@ -73,7 +86,7 @@ function find(track: RoadTrack, carriageway: Carriageway, view: TrafficView): Fi
     return isClear(point, carriageway, margin, view) ? 'yes' : 'maybe';
   });
   const last = run?.points.at(-1);
-  if (run === null || last === undefined || run.sure < LEAST_SURE) return null;
+  if (run === null || last === undefined || run.sure < LEAST_SURE || run.points.length < LEAST_LOOKS) return null;
   const onset = enteredAt(run, track.history, carriageway, margin);
   if (run.to - onset < limits.minSeconds * 1_000 || isFast(run.points, view)) return null;
   if (!isOpen && !hasWalked(track) && !isSurely(track)) return null;

@@ -121,3 +121,29 @@ test('one that was lost for long counts from where it was found again: it may be
   assert.deepEqual(foundAgain(7_500, 7.5), []);
   assert.equal(foundAgain(7_500, 9.5).length, 1);
 });
+
+test('a thing that takes the place of a person who was lost must be seen for as long as any thing', () => {
+  const walks = drive({
+    trackId: 4,
+    class: 'person',
+    place: [-40, 5],
+    heading: 0,
+    speed: 1,
+    legs: [{ seconds: 20 }],
+    fps: 2,
+  });
+  const stands = drive({
+    trackId: 4,
+    class: 'person',
+    place: [-18, 0],
+    heading: 0,
+    speed: 0,
+    from: 28,
+    legs: [{ seconds: 8 }],
+    fps: 2,
+  });
+  const tracks = [{ ...walks, history: [...walks.history, ...stands.history], hits: 100 }];
+  const foundBy = (at: number) => findPersonOnRoad(trafficView({ tracks, scene: STREET, at })).length;
+  assert.equal(foundBy(31), 0);
+  assert.equal(foundBy(34), 1);
+});

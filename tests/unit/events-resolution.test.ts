@@ -32,6 +32,12 @@ test('a calibration, and events of long times, need no such picture', () => {
   assert.equal(isFine('queue', 1.6), true);
 });
 
+test('braking is not told where a px is more than 1.25 m, even with a calibration', () => {
+  assert.equal(isFine('hard-braking', 1.4, true), false);
+  assert.equal(isFine('hard-braking', 1.1, true), true);
+  assert.equal(isFine('hard-braking', 1.1), false);
+});
+
 test('road users who take no part count for nothing', () => {
   assert.equal(isFine('u-turn', 1.6, false, [4]), true);
 });
