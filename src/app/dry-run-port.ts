@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { PlayedFrame } from '../dry-run/dry-run.types.ts';
-import { DryRunError, type DryRuns } from '../dry-run/dry-runs.ts';
+import { DryRunError, type DryRuns, PLAY_MS } from '../dry-run/dry-runs.ts';
 import { HttpError } from '../http/errors/http-error.ts';
 import type { CameraPort, HttpPorts } from '../http/ports.ts';
 import type { Bus } from '../infra/bus.ts';
@@ -8,10 +8,7 @@ import { Detection } from '../messages/detection.ts';
 import { streams, subjects } from '../messages/subjects.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-/**
- * Frames that are read for one dry run: ten minutes of two a second. Of a faster camera the later ones are left out; a
- * frame of 20 road users takes about 15 ms with each scene.
- */
+/** Frames that are read for a dry run: ten minutes of two a second. Of a faster camera the later ones are left out. */
 const MOST_FRAMES = 1_200;
 const MINUTE_MS = 60_000;
 
@@ -28,7 +25,7 @@ type RecordedFrame = z.infer<typeof RecordedFrame>;
 
 export interface DryRunParts {
   readonly bus: Pick<Bus, 'read'>;
-  readonly dryRuns: DryRuns;
+  readonly dryRuns: Pick<DryRuns, 'run'>;
   readonly cameras: Pick<CameraPort, 'scene'>;
   readonly clock: Pick<Clock, 'now'>;
   /** Least confidence of the detector, 0..1. */
@@ -54,14 +51,17 @@ export function dryRunPort({ bus, dryRuns, cameras, clock, confidence }: DryRunP
         limit: MOST_FRAMES,
       });
       frames = playedFrames(stored.map(({ body }) => body));
-      return { frames, scenes: [scene, known.scene], confidence };
+      return { frames, scenes: [scene, known.scene], confidence, playMs: PLAY_MS };
     };
-    const [tried, present] = await dryRuns.run(read).catch(refused);
+    const { first, count, outcomes } = await dryRuns.run(read).catch(refused);
+    const [tried, present] = outcomes;
+    const played = frames.slice(first, first + count);
     if (tried === undefined || present === undefined) throw new Error('a dry run gave no outcome');
     return {
-      from: new Date(frames[0]?.at ?? now - minutes * MINUTE_MS).toISOString(),
-      to: new Date(frames.at(-1)?.at ?? now).toISOString(),
-      frames: frames.length,
+      from: new Date(played[0]?.at ?? now - minutes * MINUTE_MS).toISOString(),
+      to: new Date(played.at(-1)?.at ?? now).toISOString(),
+      frames: played.length,
+      recorded: frames.length,
       incidents: tried.incidents.map((incident) => ({ ...incident })),
       counts: tried.counts,
       withoutScene: present.counts,

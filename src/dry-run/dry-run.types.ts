@@ -23,6 +23,8 @@ export interface DryRunJob {
   readonly scenes: readonly (SceneConfig | null)[];
   /** Least of the detector, 0..1. */
   readonly confidence: number;
+  /** About the longest time that it may take, ms; the oldest frames are left out for it. */
+  readonly playMs: number;
 }
 
 /** An incident that would have come. `bbox`, `requestId` and `imageId` are those of the frame in which it was found. */
@@ -43,4 +45,11 @@ export interface DryRunOutcome {
   readonly counts: Readonly<Partial<Record<EventKind, number>>>;
   /** Why the scene could not be used as it is; null when it could. */
   readonly problem: string | null;
+}
+
+/** The outcome of each scene over the frames from `first` on. */
+export interface DryRunPlay {
+  readonly first: number;
+  readonly count: number;
+  readonly outcomes: readonly DryRunOutcome[];
 }

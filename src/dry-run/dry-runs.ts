@@ -1,10 +1,12 @@
 import { Piscina } from 'piscina';
-import type { DryRunJob, DryRunOutcome } from './dry-run.types.ts';
+import type { DryRunJob, DryRunPlay } from './dry-run.types.ts';
 
 const WORKER = new URL('./dry-run-worker.ts', import.meta.url).href;
 /** Dry runs that compute at once, and those that wait for them. */
 const AT_ONCE = 2;
 const MOST_WAITING = 4;
+/** Time to play the frames of one dry run in, unless a frame takes very long. */
+export const PLAY_MS = 20_000;
 /** From the begin of the computation; then its thread is ended. */
 const LONGEST_MS = 30_000;
 /** A thread without work ends after this. */
@@ -30,7 +32,7 @@ export class DryRunError extends Error {
 
 /** Plays frames through scenes off the main thread: two at once, four wait, a further one is refused. */
 export class DryRuns {
-  readonly #pool: Piscina<DryRunJob, readonly DryRunOutcome[]>;
+  readonly #pool: Piscina<DryRunJob, DryRunPlay>;
   readonly #longestMs: number;
   #inHand = 0;
   #isClosed = false;
@@ -49,10 +51,11 @@ export class DryRuns {
   }
 
   /**
-   * The outcome of each scene over the frames that `read` gives. The place is taken before the frames are read, so
-   * that those that wait hold a bounded amount of them. Rejects with {@link DryRunError}, and as `read` does.
+   * The outcome of each scene over the frames that `read` gives, or over the newest of them. The place is taken before
+   * the frames are read, so that those that wait hold a bounded amount of them. Rejects with {@link DryRunError}, and
+   * as `read` does.
    */
-  async run(read: () => Promise<DryRunJob>): Promise<readonly DryRunOutcome[]> {
+  async run(read: () => Promise<DryRunJob>): Promise<DryRunPlay> {
     if (this.#inHand >= AT_ONCE + MOST_WAITING) {
       throw new DryRunError('DRY_RUNS_BUSY', `${this.#inHand} dry runs are in hand, as many as may be at once`);
     }
@@ -70,7 +73,7 @@ export class DryRuns {
     await this.#pool.destroy();
   }
 
-  async #play(job: DryRunJob): Promise<readonly DryRunOutcome[]> {
+  async #play(job: DryRunJob): Promise<DryRunPlay> {
     // A waiting dry run may need the whole time of the ones before it.
     const signal = AbortSignal.timeout(this.#longestMs * (1 + Math.ceil(this.#pool.queueSize / AT_ONCE)));
     try {

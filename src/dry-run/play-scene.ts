@@ -1,58 +1,55 @@
 import { thresholdsWith } from '../messages/event-thresholds.ts';
 import type { EventKind } from '../messages/scene-constants.ts';
 import type { SceneConfig } from '../messages/scene.ts';
-import type { FrameSize } from '../vision/frame.ts';
-import { watchPictures } from '../watch/watch-pictures.ts';
+import { type PictureWatch, watchPictures } from '../watch/watch-pictures.ts';
 import type { WatchedIncident } from '../watch/watch.types.ts';
-import type { DryRunJob, DryRunOutcome, FoundIncident, PlayedFrame } from './dry-run.types.ts';
+import type { DryRunOutcome, FoundIncident, PlayedFrame } from './dry-run.types.ts';
 
 /** Incidents that are told; all are counted. */
 export const MOST_FOUND = 200;
 
-/** The incidents that would have come of the job's frames with each of its scenes. Pure. */
-export const playScenes = ({ frames, scenes, confidence }: DryRunJob): readonly DryRunOutcome[] =>
-  scenes.map((scene) => playScene(frames, scene, confidence));
+/** A scene played over frames, the oldest first. Pure. */
+export class ScenePlayer {
+  readonly #scene: SceneConfig | null;
+  readonly #confidence: number;
+  readonly #found = new Map<string, FoundIncident>();
+  #watch: PictureWatch | null = null;
+  #runs = 0;
+  #size = { width: 0, height: 0 };
+  #problem: string | null = null;
 
-/** `frames`: oldest first. Those of another size begin anew: positions in them are others. */
-export function playScene(
-  frames: readonly PlayedFrame[],
-  scene: SceneConfig | null,
-  confidence: number,
-): DryRunOutcome {
-  const found = new Map<string, FoundIncident>();
-  let problem: string | null = null;
-  for (const [index, run] of runsOfOneSize(frames).entries()) {
-    const watch = watchPictures({
-      scene,
-      thresholds: thresholdsWith(scene?.thresholds),
-      picture: run.size,
-      confidence,
-      idPrefix: `dry-${index}-`,
+  constructor(scene: SceneConfig | null, confidence: number) {
+    this.#scene = scene;
+    this.#confidence = confidence;
+  }
+
+  play(frame: PlayedFrame): void {
+    const { at, objects } = frame;
+    const { incidents } = this.#watchFor(frame).observe({ at, detections: objects, burst: false });
+    for (const incident of incidents) note(this.#found, incident, frame);
+  }
+
+  outcome(): DryRunOutcome {
+    return { ...summaryOf([...this.#found.values()]), problem: this.#problem };
+  }
+
+  /** Frames of another size begin anew: positions in them are others. */
+  #watchFor({ width, height }: PlayedFrame): PictureWatch {
+    if (this.#watch !== null && this.#size.width === width && this.#size.height === height) return this.#watch;
+    this.#size = { width, height };
+    this.#watch = watchPictures({
+      scene: this.#scene,
+      thresholds: thresholdsWith(this.#scene?.thresholds),
+      picture: this.#size,
+      confidence: this.#confidence,
+      idPrefix: `dry-${this.#runs}-`,
       // The frames are those that there are: no look-back can be asked for.
       burstFps: 0,
-      onProblem: (sentence) => (problem ??= sentence),
+      onProblem: (sentence) => (this.#problem ??= sentence),
     });
-    for (const frame of run.frames) {
-      const { incidents } = watch.observe({ at: frame.at, detections: frame.objects, burst: false });
-      for (const incident of incidents) note(found, incident, frame);
-    }
+    this.#runs += 1;
+    return this.#watch;
   }
-  return { ...summaryOf([...found.values()]), problem };
-}
-
-interface Run {
-  readonly size: FrameSize;
-  readonly frames: PlayedFrame[];
-}
-
-function runsOfOneSize(frames: readonly PlayedFrame[]): readonly Run[] {
-  const runs: Run[] = [];
-  for (const frame of frames) {
-    const last = runs.at(-1);
-    if (last?.size.width === frame.width && last.size.height === frame.height) last.frames.push(frame);
-    else runs.push({ size: { width: frame.width, height: frame.height }, frames: [frame] });
-  }
-  return runs;
 }
 
 function note(found: Map<string, FoundIncident>, incident: WatchedIncident, frame: PlayedFrame): void {

@@ -59,14 +59,18 @@ export class BurstPolicy {
     return this.#pending !== null;
   }
 
-  /** At the newest frame. Null: nothing is worth more pictures, or there are none to spend. */
-  wish(at: number, interests: readonly Interest[]): BurstWish | null {
+  /**
+   * At the newest frame. Null: nothing is worth more pictures, or there are none to spend.
+   *
+   * @param interests called only when there are pictures to spend: they take nearly as long to find as tracks
+   */
+  wish(at: number, interests: () => readonly Interest[]): BurstWish | null {
     if (this.#pending !== null && at <= this.#pending.to + OVERDUE_MS) return null;
     this.#pending = null;
     const affordable = Math.floor(this.#tokens);
     if (affordable < FEWEST) return null;
     const spared = this.#burstFps * SAVED_SECONDS * SPARED_SHARE;
-    for (const interest of interests.toSorted((a, b) => b.value - a.value)) {
+    for (const interest of interests().toSorted((a, b) => b.value - a.value)) {
       const most = Math.floor(this.#tokens - spared * (1 - Math.min(1, interest.value)));
       const found = most < FEWEST ? null : this.#missing(interest, at, most);
       if (found === null) continue;

@@ -98,7 +98,7 @@ class Watch implements TrafficWatch {
       .filter((finding) => isFineEnough(finding, view));
     const { incidents, changed } = this.#book.update(findings, { at: newestAt, tracks, plane: this.#scene.plane });
     this.#incidents = incidents.filter(({ state }) => state === 'open');
-    const interests = [...this.#parts.interests(view), ...suspicions(tracks, newestAt, this.#regularMs)];
+    const interests = () => [...this.#parts.interests(view), ...suspicions(tracks, newestAt, this.#regularMs)];
     const burst = this.#burst.wish(newestAt, interests);
     const counts = this.#counter.observe({ tracks, at: newestAt, scene: this.#scene });
     return { assignments, incidents, changed, tracks, burst, counts };

@@ -148,6 +148,7 @@ describe('the scene editor', { skip: skipWithoutChromium }, () => {
     const found = { kind, onset, endedAt: null, zone, evidence, severity, bbox, requestId: frame.requestId };
     at.world.dryRunReport = {
       ...at.world.dryRunReport,
+      recorded: 1_200,
       incidents: [{ ...found, imageId: frame.imageId }],
       counts: { 'near-miss': 1 },
     };
@@ -159,6 +160,7 @@ describe('the scene editor', { skip: skipWithoutChromium }, () => {
       queue: { enabled: false },
     });
     assert.equal(at.world.dryRuns[0]?.minutes, 10);
+    assert.match(await at.text('.dry-run'), /The newest 60 of 1200 frames/u);
     const counts = await at.text('.dry-run-counts');
     assert.match(counts, /Near miss\s+1\s+0/u);
     assert.match(counts, /Speeding\s+0\s+1/u);

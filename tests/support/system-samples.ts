@@ -7,6 +7,7 @@ export const dryRunReport: DryRunReport = {
   from: '2026-01-02T03:04:05.000Z',
   to: '2026-01-02T03:05:05.000Z',
   frames: 60,
+  recorded: 60,
   incidents: [],
   counts: {},
   withoutScene: { speeding: 1 },

@@ -32,10 +32,11 @@ const DryRunIncident = z.object({
 
 /** The events that a scene would have brought over the last minutes. */
 export const DryRunReport = z.object({
-  /** When the first and the last frame were taken; without frames, the time that was asked for. */
+  /** When the first and the last frame that were played were taken; without frames, the time that was asked for. */
   from: IsoTime,
   to: IsoTime,
-  frames: z.int().min(0),
+  frames: z.int().min(0).meta({ description: 'That were played' }),
+  recorded: z.int().min(0).meta({ description: 'That there were; of a crowded road only the newest are played' }),
   /** The newest onset first, at most 200. */
   incidents: z.array(DryRunIncident),
   /** All of them, by kind. */

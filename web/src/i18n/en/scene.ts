@@ -166,6 +166,8 @@ export const scene = {
     run: 'Try the scene',
     running: 'Playing the last minutes…',
     result: '{{ frames }} frames from {{ from }} to {{ to }}',
+    newest:
+      'The newest {{ frames }} of {{ recorded }} frames, from {{ from }} to {{ to }}: the road is too crowded for more',
     noFrames: 'There are no analysed frames of that time.',
     problem: 'The scene could not be used as it is: {{ problem }}',
     kind: 'Event',

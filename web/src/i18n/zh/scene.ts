@@ -164,6 +164,7 @@ export const scene: typeof English = {
     run: '试运行场景',
     running: '正在重放最近几分钟…',
     result: '{{ from }} 至 {{ to }} 共 {{ frames }} 帧',
+    newest: '{{ from }} 至 {{ to }}，{{ recorded }} 帧中最新的 {{ frames }} 帧：道路过于拥挤，无法全部试运行',
     noFrames: '这段时间没有分析过的画面。',
     problem: '该场景无法原样使用：{{ problem }}',
     kind: '事件',

@@ -87,8 +87,9 @@ function Result(props: { report: DryRunReport; stale: boolean }) {
       <p role="status">
         {report.frames === 0
           ? t('scene.dryRun.noFrames')
-          : t('scene.dryRun.result', {
+          : t(report.frames < report.recorded ? 'scene.dryRun.newest' : 'scene.dryRun.result', {
               frames: report.frames,
+              recorded: report.recorded,
               from: clockTime(report.from),
               to: clockTime(report.to),
             })}
