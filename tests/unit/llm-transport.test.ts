@@ -182,7 +182,7 @@ describe('the way to a provider', () => {
       LARGEST_ANSWER_BYTES,
     );
     // More than the buffers of both ends hold.
-    const body = 'x'.repeat(64_000_000);
+    const body = 'x'.repeat(24_000_000);
     const { fetch } = createTransport();
     const init = { method: 'POST', body, signal: controller.signal, dispatcher };
     const given = fetch(url, init as unknown as RequestInit);
