@@ -153,7 +153,7 @@ describe('the system on the page', { skip: skipWithoutChromium }, () => {
     const notices = at.page.locator('#notices .notice');
     await notices.first().waitFor();
     assert.deepEqual(await notices.allInnerTexts(), [
-      'No API key is in use: measured events alone raise alerts, and no model looks at the pictures. Add a key under: Budget',
+      'No API key is in use: measured events alone raise alerts, without a model. Add a key under: Budget',
     ]);
     assert.equal(await notices.getAttribute('data-level'), 'info');
     await notices.getByRole('link').press('Enter');

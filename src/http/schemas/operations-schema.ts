@@ -125,12 +125,12 @@ export type KeyPoolHealth = z.infer<typeof KeyPoolHealth>;
 
 /** The statement about a Gantry without keys, which is no fault. */
 export const NO_KEYS =
-  'no API key is configured: measured events alone raise alerts, and no model looks at the pictures; to add a key, see ' +
-  'Budget on the page, POST /api/keys, or config/api_keys.example.yaml';
+  'no API key is configured: measured events alone raise alerts, and no model looks at the pictures; to add a key, ' +
+  'see Budget on the page, POST /api/keys, or config/api_keys.example.yaml';
 /** The same where there are keys, none of which is meant to be used. */
 export const NO_KEYS_IN_USE =
-  'every API key is switched off: measured events alone raise alerts, and no model looks at the pictures; to use a key ' +
-  'again, see Budget on the page, or PATCH /api/keys/{name}';
+  'every API key is switched off: measured events alone raise alerts, and no model looks at the pictures; to use a ' +
+  'key again, see Budget on the page, or PATCH /api/keys/{name}';
 
 /** Whether the pool can serve calls. A pool without keys is `ok`: rules assess the groups. */
 export function keyPoolHealth(stats: KeyPoolStats): KeyPoolHealth {

@@ -18,7 +18,7 @@ export const budget = {
   ofNeeded: '{{ present }} present, {{ needed }} needed',
   questions: 'Questions a minute',
   noKeys:
-    'No API key is in use, so no model is asked: measured events alone raise alerts. Add a key below, or in the key file.',
+    'No API key is in use, so no model is asked: measured events alone raise alerts. Add one below or in the key file.',
   noKeysNeeded: 'none',
   short: 'There have been too few calls since {{ time }}: {{ needed }} keys would do.',
   spent: "Today's budget is spent: rules assess the groups until midnight UTC.",

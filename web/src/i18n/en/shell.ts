@@ -48,8 +48,7 @@ export const shell = {
     natsAway: 'NATS cannot be reached: nothing is assessed until it is back.',
     redisStandIn: 'Redis is a stand-in inside Gantry: alerts are lost when it stops.',
     redisAway: 'Redis cannot be reached: live pictures continue, but alerts and newest frames are not kept.',
-    noKeys:
-      'No API key is in use: measured events alone raise alerts, and no model looks at the pictures. Add a key under:',
+    noKeys: 'No API key is in use: measured events alone raise alerts, without a model. Add a key under:',
     alert: 'Alert ({{ severity }}): {{ notice }}',
     monitoring: 'System › Monitoring',
     detector: 'The detector {{ name }} is {{ state }}.',

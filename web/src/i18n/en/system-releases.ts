@@ -1,7 +1,7 @@
 /** Words of the tab of this name. */
 export const releases = {
   title: 'Releases',
-  hint: 'A release tries another model, prompt, detector or thresholds beside the present way, for a share or in the shadow.',
+  hint: 'A release tries another model, prompt, detector or thresholds for a share, or in the shadow.',
   none: 'There is no release yet.',
   add: 'Start a release',
   id: 'Name',
