@@ -8,7 +8,7 @@ import { ensurePage } from '../support/built-page.ts';
 import { complaintsOf, launchChromium, skipWithoutChromium } from '../support/chromium.ts';
 import { ADMIN, fillWorld } from '../support/full-world.ts';
 import { FakeWorld, fakeServer } from '../support/http-fakes.ts';
-import { axeViolations } from '../support/page-axe.ts';
+import { axeViolations, axeViolationsIn } from '../support/page-axe.ts';
 import { until } from '../support/until.ts';
 
 /** A place on the page, and an element that is there once its data is. */
@@ -53,7 +53,10 @@ const PLACES: readonly Place[] = [
   },
 ];
 
-/** The axe rules hold for what each pair shows; together they cover both themes and both languages in every place. */
+/**
+ * Every rule of axe holds in each look. A theme changes colours alone, so these are checked in the other theme too:
+ * every place has both themes at both sizes, and both languages.
+ */
 const LOOKS = [
   { theme: 'light', language: 'en', width: 1_280 },
   { theme: 'dark', language: 'zh', width: 390 },
@@ -120,16 +123,33 @@ describe('every place of the page', { skip: skipWithoutChromium }, () => {
     assert.deepEqual(missing, []);
   });
 
+  it('is checked in both themes: a colour that one of them makes unreadable is found', async () => {
+    await begin('light', 'en');
+    await page.evaluate("location.hash = '#/nowhere'");
+    await page.waitForSelector('#content > .empty');
+    await page.evaluate(`(() => {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(":root[data-theme='dark'] .empty { color: #333; background: #222; }");
+      document.adoptedStyleSheets.push(sheet);
+    })()`);
+    assert.deepEqual(await axeViolations(page), []);
+    assert.match((await axeViolationsIn(page, 'dark')).join(), /^color-contrast:[^]*\.empty/u);
+    assert.deepEqual(await axeViolationsIn(page, 'light'), []);
+    assert.equal(await page.getAttribute('html', 'data-theme'), 'light');
+  });
+
   for (const { theme, language, width } of LOOKS) {
     it(`has no violation of WCAG 2.2 AA that axe finds, ${theme}, ${language}, ${width} px wide`, async () => {
       await page.setViewportSize({ width, height: 800 });
       await begin(theme, language);
       const found: string[] = [];
+      const other = theme === 'light' ? 'dark' : 'light';
       for (const place of PLACES) {
         const name = `${place.path}${place.open === undefined ? '' : ' (dialog)'}`;
         try {
           await show(place);
           found.push(...(await axeViolations(page)).map((violation) => `${name}: ${violation}`));
+          found.push(...(await axeViolationsIn(page, other)).map((violation) => `${name}, ${other}: ${violation}`));
           const over = await sideways();
           if (over > 0) found.push(`${name}: ${over} px wider than the window`);
           if (place.open !== undefined) await page.keyboard.press('Escape');
