@@ -6,7 +6,7 @@ import { ROOT } from './bootstrap.mjs';
 /** @typedef {import('./test-reporter.mjs').TestLine} TestLine */
 /** @typedef {import('./test-reporter.mjs').CountsLine} CountsLine */
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
-/** @typedef {{ readonly file: string | undefined, readonly text: string }} Failure `file` from the root, if of a test */
+/** @typedef {{ readonly file: string | undefined, readonly text: string }} Failure `file` of a test, from the root */
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
 /** @type {string[]} */

@@ -3,12 +3,12 @@ import { createHmac } from 'node:crypto';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import sharp from 'sharp';
 import { Secret } from '../../src/keys/secret.ts';
 import { simulatedKeys } from '../../src/simulator/simulated-keys.ts';
 import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import type { ProviderSimulator } from '../../src/simulator/simulator.types.ts';
 import { startTestGantry, type TestGantry } from '../support/gantry.ts';
+import { plainPng } from '../support/jpeg.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 import { type HttpReceiver, startReceiver } from '../support/http-receiver.ts';
@@ -24,11 +24,6 @@ let base: string;
 let png: Buffer;
 let answers: HttpReceiver['answers'];
 let calls: HttpReceiver['calls'];
-
-const plainPng = (width: number, height: number): Promise<Buffer> =>
-  sharp({ create: { width, height, channels: 3, background: '#557799' } })
-    .png()
-    .toBuffer();
 
 before(async () => {
   folder = temporaryFolder();
@@ -70,12 +65,9 @@ const finished = (id: string) =>
     const { json } = await gantry.request('GET', `/api/assessments/${id}`);
     return json.state === 'queued' ? null : json;
   });
+type Hook = { readonly state: string; readonly attempts: number };
 /** Waits for that state of a hook; `onSeen` gets all that come before it. */
-const hookOf = (
-  id: string,
-  state: string,
-  onSeen: (hook: { readonly state: string; readonly attempts: number }) => void = () => undefined,
-) =>
+const hookOf = (id: string, state: string, onSeen: (hook: Hook) => void = () => undefined) =>
   until(
     `the hook is ${state}`,
     async () => {

@@ -17,6 +17,7 @@ import { startProviderSimulator } from '../../src/simulator/provider-server.ts';
 import type { ProviderSimulator } from '../../src/simulator/simulator.types.ts';
 import { plainTask } from '../support/assessment-task.ts';
 import { startTestGantry, type TestGantry } from '../support/gantry.ts';
+import { plainPng } from '../support/jpeg.ts';
 import { memoryLog } from '../support/log.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
@@ -49,9 +50,7 @@ describe(
 
     before(async () => {
       folder = temporaryFolder();
-      png = await sharp({ create: { width: 320, height: 180, channels: 3, background: '#557799' } })
-        .png()
-        .toBuffer();
+      png = await plainPng(320, 180);
       nats = await startNatsServer({ dataDir: join(folder, 'nats'), log: memoryLog() });
       redis = await startRedisServer({ dataDir: join(folder, 'redis'), log: memoryLog() });
       const keys = ['one', 'two', 'three', 'four'].map((name) => ({

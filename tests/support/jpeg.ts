@@ -11,3 +11,9 @@ export const plainJpeg = (r: number, g: number, b: number): Promise<Buffer> =>
   sharp({ create: { width: 640, height: 352, channels: 3, background: { r, g, b } } })
     .jpeg()
     .toBuffer();
+
+/** A PNG of one colour. */
+export const plainPng = (width: number, height: number): Promise<Buffer> =>
+  sharp({ create: { width, height, channels: 3, background: '#557799' } })
+    .png()
+    .toBuffer();

@@ -3,11 +3,7 @@ import { describe, it } from 'node:test';
 import sharp from 'sharp';
 import { type PictureError, readHandedIn } from '../../src/imaging/handed-in.ts';
 import { cropJpeg } from '../support/crop-jpeg.ts';
-
-const png = (width: number, height: number): Promise<Buffer> =>
-  sharp({ create: { width, height, channels: 3, background: '#557799' } })
-    .png()
-    .toBuffer();
+import { plainPng } from '../support/jpeg.ts';
 
 /** What providers take: both sides over ten px, not more than 200 times as long as wide. */
 function assertTaken(width: number, height: number): void {
@@ -24,7 +20,7 @@ describe('a narrow picture', () => {
     [100, 9_000],
   ] as const) {
     it(`of ${width} x ${height} px that is handed in is widened`, async () => {
-      const picture = await readHandedIn(await png(width, height));
+      const picture = await readHandedIn(await plainPng(width, height));
       assertTaken(picture.width, picture.height);
       const read = await sharp(picture.jpeg).metadata();
       assert.deepEqual(
@@ -35,7 +31,7 @@ describe('a narrow picture', () => {
   }
 
   it('that would be a line is refused', async () => {
-    await assert.rejects(readHandedIn(await png(16, 3_300)), (error: PictureError) => {
+    await assert.rejects(readHandedIn(await plainPng(16, 3_300)), (error: PictureError) => {
       assert.equal(error.code, 'PICTURE_REFUSED');
       assert.match(error.message, /16 x 3300 pixels.*at most 200 times/);
       return true;
@@ -43,7 +39,7 @@ describe('a narrow picture', () => {
   });
 
   it('turned by its metadata is widened as it is seen', async () => {
-    const turned = await sharp(await png(3_000, 20))
+    const turned = await sharp(await plainPng(3_000, 20))
       .withMetadata({ orientation: 6 })
       .jpeg()
       .toBuffer();
