@@ -82,15 +82,8 @@ const hookOf = (id: string, state: string, onSeen: (hook: Hook) => void = () => 
 test('an uploaded picture is judged with its priority, and the signed hook is called with the result', async () => {
   const sent = await upload({ priority: '5', hook_url: `${base}/ok?token=hidden` });
   assert.equal(sent.status, 202, JSON.stringify(sent.json));
-  assert.deepEqual(
-    {
-      state: sent.json.state,
-      priority: sent.json.priority,
-      imageWidth: sent.json.imageWidth,
-      imageHeight: sent.json.imageHeight,
-    },
-    { state: 'queued', priority: 5, imageWidth: 1_280, imageHeight: 720 },
-  );
+  const { state, priority, imageWidth, imageHeight } = sent.json;
+  assert.deepEqual([state, priority, imageWidth, imageHeight], ['queued', 5, 1_280, 720]);
   const done = await finished(sent.json.id);
   assert.equal(done.state, 'done');
   assert.equal(done.source, 'vlm');
