@@ -1,4 +1,4 @@
-import type { Scene, SceneZone } from '../scene/scene.types.ts';
+import type { RoadPlane, Scene, SceneZone } from '../scene/scene.types.ts';
 import type { RoadTrack, TrackPoint } from '../tracking/tracking.types.ts';
 import type { EventFinder, Finding, TrafficView } from './events.types.ts';
 import { isMotor, KMH, nameOf, nearest, speedOf } from './places.ts';
@@ -37,9 +37,9 @@ const HIGH_RATIO = 1.8;
 
 /**
  * A motor vehicle is faster than `minLimitRatio` times the limit of its place for more than `minSeconds`; by more than
- * the standard deviation of its speed for half of that. Evidence: speed (km/h, the highest, less noise: the third
- * quartile of the run), limit (km/h). Definition: excess speed by a tolerance in proportion, as enforcement does (ACPO
- * speed enforcement policy guidelines 2011-2015: 10 % + 2 mph and above).
+ * the standard error of its speed, that of the calibration included, for half of that. Evidence: speed (km/h, the
+ * highest, less noise: the third quartile of the run), limit (km/h). Definition: excess speed by a tolerance in
+ * proportion, as enforcement does (ACPO speed enforcement policy guidelines 2011-2015: 10 % + 2 mph and above).
  */
 export const findSpeeding: EventFinder = (view) => {
   if (!view.thresholds.speeding.enabled) return [];
@@ -59,8 +59,10 @@ function find(track: RoadTrack, view: TrafficView): Finding | null {
     if (limit === null) return 'no';
     const speed = speedOf(point);
     const least = (limit * ratio) / KMH;
-    if (speed - point.sd.speed > least && !isOffLane(point, lanes)) return 'yes';
-    return speed > least ? 'maybe' : 'no';
+    if (speed <= least) return 'no';
+    const error = Math.hypot(point.sd.speed, speed * scaleDoubtAt(point, view.scene.plane));
+    if (speed - error > least && !isOffLane(point, lanes)) return 'yes';
+    return 'maybe';
   });
   const last = run?.points.at(-1);
   if (run === null || last === undefined || run.sure < LEAST_SURE || !isFollowed(run, track)) return null;
@@ -85,6 +87,12 @@ function find(track: RoadTrack, view: TrafficView): Finding | null {
 
 const drivenZones = (scene: Scene): readonly SceneZone[] =>
   scene.zones.filter(({ kind }) => kind === 'lane' || kind === 'junction' || kind === 'shoulder');
+
+/** All speeds at a place are off alike where the calibration is: no more looks tell better. */
+function scaleDoubtAt({ place }: TrackPoint, plane: RoadPlane): number {
+  const pixel = plane.toImage(place);
+  return pixel === null ? 0 : (plane.scaleDoubt?.(pixel) ?? 0);
+}
 
 const isOffLane = ({ place, sd }: TrackPoint, lanes: readonly SceneZone[]): boolean =>
   sd.place > UNSURE_METRES && lanes.length > 0 && nearest(lanes, place) > OFF_LANE_METRES;

@@ -6,6 +6,7 @@ import { isFault, type PlaneMatrices } from './homography.ts';
 import { multiply } from './linear-algebra.ts';
 import type { PictureSize } from './pinhole.ts';
 import { makeRoadPlane } from './road-plane.ts';
+import { scaleDoubtOf } from './scale-doubt.ts';
 import type { Metres, Pixel, RoadPlane, Scene, SceneZone } from './scene.types.ts';
 import { makeZone } from './scene-zones.ts';
 import { ZoneIndex } from './zone-index.ts';
@@ -56,7 +57,9 @@ function planeOf(
   const fit = fitPlane(config.calibration, config);
   if (isFault(fit)) throw new SceneError(fit.code, fit.message);
   const matrices = scaledPlane(fit, by);
-  return { matrices, plane: makeRoadPlane(matrices, { calibrated: true }) };
+  const doubt = scaleDoubtOf(config.calibration, config, fit);
+  const scaleDoubt = ([x, y]: Pixel): number => doubt([x / by.x, y / by.y]);
+  return { matrices, plane: { ...makeRoadPlane(matrices, { calibrated: true }), scaleDoubt } };
 }
 
 /**

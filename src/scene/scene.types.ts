@@ -12,6 +12,8 @@ export interface RoadPlane {
   readonly calibrated: boolean;
   /** Standard error of lengths, as a part of them, where they are estimated. */
   readonly scaleError?: number;
+  /** Standard error of lengths at a pixel, as a part of them, that the pairs of a calibration leave; absent: none. */
+  scaleDoubt?(pixel: Pixel): number;
   /** Changes when the plane does, so that positions computed with an earlier one are not mixed with new ones. */
   readonly version: number;
   /** Null at the horizon and above it. */

@@ -139,3 +139,14 @@ test('far off the lanes and badly known, a fast place is an error', () => {
   assert.deepEqual(speeding({ ...off, sd: { place: 2.5 } }), []);
   assert.equal(speeding({ speed: 36, sd: { place: 2.5 } }).length, 1);
 });
+
+test('where the calibration leaves doubt of lengths, a little faster is not speeding', () => {
+  const doubted = (speed: number, doubt: number) => {
+    const one = view({ speed });
+    const plane = { ...one.scene.plane, scaleDoubt: () => doubt };
+    return findSpeeding({ ...one, scene: { ...one.scene, plane } }).length;
+  };
+  assert.equal(doubted(36, 0.02), 1);
+  assert.equal(doubted(36, 0.1), 0);
+  assert.equal(doubted(45, 0.1), 1);
+});
