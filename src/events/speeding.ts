@@ -37,9 +37,9 @@ const HIGH_RATIO = 1.8;
 
 /**
  * A motor vehicle is faster than `minLimitRatio` times the limit of its place for more than `minSeconds`; by more than
- * the standard error of its speed, that of the calibration included, for half of that. Evidence: speed (km/h, the highest, less noise: the third
- * quartile of the run), limit (km/h). Definition: excess speed by a tolerance in proportion, as enforcement does (ACPO
- * speed enforcement policy guidelines 2011-2015: 10 % + 2 mph and above).
+ * the standard error of its speed, that of the calibration included, for half of that. Evidence: speed (km/h, the
+ * highest, less noise: the third quartile of the run), limit (km/h). Definition: excess speed by a tolerance in
+ * proportion, as enforcement does (ACPO speed enforcement policy guidelines 2011-2015: 10 % + 2 mph and above).
  */
 export const findSpeeding: EventFinder = (view) => {
   if (!view.thresholds.speeding.enabled) return [];

@@ -4,8 +4,8 @@ import { followInImage, type ImageTrack } from './image-tracks.ts';
 import { nameAgain, type Named, type RenamedFrame } from './identities.ts';
 import { speedOf } from './motion-filter.ts';
 import { RoadTrackView } from './road-track-view.ts';
-import { SLOW } from './road-users.ts';
-import { footOf, sightingsOf, type Picture, type Sighting } from './sighting.ts';
+import { KIND_OF, SLOW } from './road-users.ts';
+import { footOf, hides, sightingsOf, type Picture, type Sighting } from './sighting.ts';
 import { born, continued, newest, onScene, type FootAt } from './track-state.ts';
 import type { TrackState } from './track-state.types.ts';
 import {
@@ -33,7 +33,10 @@ const FLEETING_MS: Readonly<Record<UserKind, number>> = { person: 5_000, 'two-wh
 const MOVING_MS: Readonly<Record<UserKind, number>> = { person: 12_000, 'two-wheeler': 6_000, vehicle: 6_000 };
 /** Those that stood when they were seen last: others may stand before them. */
 const STANDING_MS = 40_000;
-/** Unseen for longer than this, a track is no more reported, ms. */
+/**
+ * Unseen for longer than this, a track is no more reported, ms. One that stood is as long as it is remembered while
+ * another stands before it: in a queue that faces away from the camera each hides the one ahead.
+ */
 const REPORTED_MS = 3_000;
 const STANDING_REPORTED_MS = 15_000;
 
@@ -61,6 +64,13 @@ function isRemembered(track: TrackState, at: number): boolean {
   const unseen = at - track.seenAt;
   if (isSlow(track)) return unseen <= STANDING_MS;
   return unseen <= (track.hits === 1 ? FLEETING_MS : MOVING_MS)[track.kind];
+}
+
+function reportedMs(track: TrackState, { detections }: Frame): number {
+  if (!isSlow(track)) return REPORTED_MS;
+  const { box } = newest(track);
+  const isHidden = detections.some((other) => KIND_OF[other.class] !== null && hides(other.bbox, box));
+  return isHidden ? STANDING_MS : STANDING_REPORTED_MS;
 }
 
 class Tracker implements RoadTracker {
@@ -107,11 +117,12 @@ class Tracker implements RoadTracker {
   get tracks(): readonly RoadTrack[] {
     const at = this.#newestAt;
     this.#goOn(this.#frames.length - 1);
-    const memory = this.#frames.at(-1)?.after;
-    if (at === null || memory === undefined) return [];
+    const frame = this.#frames.at(-1);
+    const memory = frame?.after;
+    if (at === null || frame === undefined || memory === undefined) return [];
     if (this.#view?.memory === memory) return this.#view.tracks;
     const tracks = memory.tracks
-      .filter((track) => at - track.seenAt <= (isSlow(track) ? STANDING_REPORTED_MS : REPORTED_MS))
+      .filter((track) => at - track.seenAt <= reportedMs(track, frame))
       .map((track): RoadTrack => new RoadTrackView(track, at));
     this.#view = { memory, tracks };
     return tracks;

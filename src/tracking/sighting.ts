@@ -77,7 +77,7 @@ const TWIN_IOU = 0.7;
 const ERROR_SECONDS = 0.125;
 
 /** Whether `front` hides the foot of `box`: it stands nearer, and covers much of the bottom. */
-function hides(front: Box, box: Box): boolean {
+export function hides(front: Box, box: Box): boolean {
   if (front[3] <= box[3] || front[1] >= box[3]) return false;
   const shared = Math.min(front[2], box[2]) - Math.max(front[0], box[0]);
   return shared > 0.3 * (box[2] - box[0]);

@@ -190,6 +190,16 @@ describe('boxes', () => {
     assert.equal(tracker.tracks.find(({ kind }) => kind === 'person')?.isRider, true);
   });
 
+  it('one that stands is told of for longer while another hides it', () => {
+    for (const hidden of [true, false]) {
+      const tracker = createRoadTracker(sceneOf());
+      const bus = at(30, hidden ? 9 : -20, 'bus');
+      for (const t of seconds(4, 1)) tracker.update([at(30, 10), bus], t * 1000);
+      for (const t of seconds(30, 1)) tracker.update([bus], 5_000 + t * 1000);
+      assert.equal(tracker.tracks.length, hidden ? 2 : 1);
+    }
+  });
+
   it('one that leaves is not taken for one that comes in the lane of the other direction', () => {
     const tracker = createRoadTracker(sceneOf([EAST, WEST]));
     for (const t of seconds(4, 2)) tracker.update([at(20 + 14 * t, 2)], t * 1000);
