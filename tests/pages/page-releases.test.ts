@@ -40,6 +40,9 @@ describe('releases on the page', { skip: skipWithoutChromium }, () => {
     await at.page.getByText('only the candidate: low → high').waitFor();
 
     await choose('Change the share');
+    await dialog('widen-release').locator('[name="percent"]').fill('');
+    await press('Enter');
+    await dialog('widen-release').getByText('must be a number').waitFor();
     await dialog('widen-release').locator('[name="percent"]').fill('50');
     await press('Enter');
     await until('the share', () => at.world.releases.now.running?.percent === 50);

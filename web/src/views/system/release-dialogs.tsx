@@ -9,6 +9,7 @@ import { createSubmit } from '../../parts/create-submit.ts';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Field } from '../../parts/field.tsx';
 import { FormError } from '../../parts/form-error.tsx';
+import { numberOrText } from '../../parts/number-or-text.ts';
 import { toast } from '../../parts/toast.tsx';
 
 interface DialogProps {
@@ -22,7 +23,8 @@ const pathOf = (id: string): string => `/api/releases/${encodeURIComponent(id)}`
 export function WidenDialog(props: DialogProps & { readonly release: ReleaseView | null }) {
   const [percent, setPercent] = createSignal('');
   const { error, busy, submit, clear } = createSubmit(
-    () => request(pathOf(props.release?.releaseId ?? ''), { method: 'PATCH', body: { percent: Number(percent()) } }),
+    () =>
+      request(pathOf(props.release?.releaseId ?? ''), { method: 'PATCH', body: { percent: numberOrText(percent()) } }),
     () => {
       props.onDone();
       props.onClose();
