@@ -12,6 +12,7 @@ describe('releases on the page', { skip: skipWithoutChromium }, () => {
   const press = async (...keys: string[]): Promise<void> => {
     for (const key of keys) await at.page.keyboard.press(key);
   };
+  const rowShows = (text: RegExp) => at.page.getByRole('row').filter({ hasText: text }).waitFor();
   const choose = async (action: string): Promise<void> => {
     await at.page.getByRole('button', { name: 'Actions: mini' }).click();
     await at.page.getByRole('menuitem', { name: action }).click();
@@ -47,17 +48,20 @@ describe('releases on the page', { skip: skipWithoutChromium }, () => {
     await press('Enter');
     await until('the share', () => at.world.releases.now.running?.percent === 50);
     await dialog('widen-release').waitFor({ state: 'detached' });
+    await rowShows(/50 %/u);
 
     await choose('Promote');
     await dialog('end-release').getByRole('button', { name: 'Promote' }).click();
     await dialog('end-release').waitFor({ state: 'detached' });
     assert.equal(at.world.releases.get('mini')?.state, 'promoted');
+    await rowShows(/promoted/u);
 
     // The way back, by keyboard alone.
     await at.page.getByRole('button', { name: 'Actions: mini' }).focus();
     await press('Enter');
-    await at.page.getByRole('menuitem', { name: 'Roll back' }).waitFor();
-    await press('ArrowDown', 'Enter');
+    // Keys reach the menu once it has the focus, a moment after it is shown.
+    await at.page.waitForSelector('[role="menu"]:focus [role="menuitem"][data-highlighted]:text("Roll back")');
+    await press('Enter');
     await dialog('end-release').waitFor();
     await press('Escape');
     await dialog('end-release').waitFor({ state: 'detached' });

@@ -68,6 +68,8 @@ describe('the wall, by choice', { skip: skipWithoutChromium }, () => {
     await open();
     await at.page.locator('[data-name="size"]').focus();
     await at.page.keyboard.press('Enter');
+    // Keys reach the list once it has the focus, a moment after it is shown.
+    await at.page.waitForSelector('[role="listbox"]:focus');
     await at.page.keyboard.press('ArrowDown');
     await at.page.keyboard.press('ArrowDown');
     await at.page.keyboard.press('Enter');
