@@ -1,4 +1,4 @@
-// What the tests came to: counts, skips and failures of all folders, and the summary of them.
+// The results of all tests: counts, skips and failures, and the summary of them.
 import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { ROOT } from './bootstrap.mjs';

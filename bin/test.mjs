@@ -45,7 +45,7 @@ const ONE_PROCESS = 'unit';
 
 /** Folders whose tests wait for nothing outside their process: a failure there is no matter of load. */
 const STEADY = new Set(['unit', 'sim']);
-/** Of more failed files than these, none is run again: such a failure is no accident. */
+/** With more failed files than this none runs again: that is no accident. */
 const MOST_AGAIN = 3;
 
 /** @typedef {'live' | 'at the end'} Output whether a step prints while it runs, or all at once when it has ended */
