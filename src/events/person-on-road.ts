@@ -28,6 +28,8 @@ const RAW_POINTS = 6;
 const LEAST_SURE = 0.5;
 /** Seen at least so many times. */
 const LEAST_HITS = 3;
+/** Of the looks on the road that show its feet, it rides in fewer than this share. */
+const MOST_RIDING = 0.5;
 /** So many of them on the road: one alone may be another's. */
 const LEAST_LOOKS = 2;
 /** From this limit on the road is a fast one. */
@@ -42,11 +44,20 @@ const FAST_KMH = 70;
 export const findPersonOnRoad: EventFinder = (view) => {
   if (!view.thresholds['person-on-road'].enabled) return [];
   const carriageway = carriagewayOf(view.scene);
-  return view.tracks.flatMap((track) => (isOnFoot(track) ? (find(track, carriageway, view) ?? []) : []));
+  return view.tracks.flatMap((track) => (mayWalk(track) ? (find(track, carriageway, view) ?? []) : []));
 };
 
-const isOnFoot = (track: RoadTrack): boolean =>
+const mayWalk = (track: RoadTrack): boolean =>
   track.kind === 'person' && !track.isRider && track.confirmed && track.hits >= LEAST_HITS;
+
+/**
+ * True when it was mostly seen without wheels while it was on the road: a rider may have taken the place of a walker,
+ * and where its feet were always hidden, so were the wheels.
+ */
+function isOnFoot({ points }: Run): boolean {
+  const told = points.filter(({ isRiding }) => isRiding !== null);
+  return told.filter(({ isRiding }) => isRiding === true).length < MOST_RIDING * told.length;
+}
 
 /** True when the latest places lie apart, the middle one between: one that stands and jumps is two things. */
 function hasWalked({ history }: RoadTrack): boolean {
@@ -89,6 +100,7 @@ function find(track: RoadTrack, carriageway: Carriageway, view: TrafficView): Fi
   if (run === null || last === undefined || run.sure < LEAST_SURE || run.points.length < LEAST_LOOKS) return null;
   const onset = enteredAt(run, track.history, carriageway, margin);
   if (run.to - onset < limits.minSeconds * 1_000 || isFast(run.points, view)) return null;
+  if (!isOpen && !isOnFoot(run)) return null;
   if (!isOpen && !hasWalked(track) && !isSurely(track)) return null;
   return {
     kind: 'person-on-road',

@@ -45,13 +45,10 @@ function headingOf(state: MotionState, before: number | null): number | null {
 const likeliest = (guesses: readonly VelocityGuess[]): VelocityGuess =>
   guesses.reduce((best, guess) => (guess.logWeight > best.logWeight ? guess : best));
 
-interface Seen {
-  readonly box: Box;
-  readonly foot: Foot;
-}
+type Seen = Pick<Moment, 'box' | 'foot' | 'isRiding'>;
 
 function firstMoment(
-  { box, foot }: Seen,
+  { box, foot, isRiding }: Seen,
   at: number,
   kind: UserKind,
   size: Size3,
@@ -63,6 +60,7 @@ function firstMoment(
     at,
     box,
     foot,
+    isRiding,
     filtered: stateAt(measured, likeliest(guesses), MOTION[kind].acceleration),
     step: null,
     heading,
@@ -74,7 +72,7 @@ function firstMoment(
 export type FootAt = (box: Box, errors?: BoxErrors) => Foot | null;
 
 export function born(sighting: Sighting, at: number, scene: Scene, footAt: FootAt): TrackState {
-  const { kind, confidence, box } = sighting;
+  const { kind, confidence, box, isRiding } = sighting;
   const size = SIZES[sighting.class];
   const { guesses, heading } = priorAt(scene, sighting.foot.place, sighting.isRiding ? 'two-wheeler' : kind);
   const whole = wholeBox(box, sighting.foot, { size, heading, ratio: [0, 0], hits: 0 }, sighting);
@@ -86,7 +84,7 @@ export function born(sighting: Sighting, at: number, scene: Scene, footAt: FootA
     kind,
     class: sighting.class,
     votes: OBJECT_CLASSES.map((name) => (name === sighting.class ? voteOf(sighting, heading) : 0)),
-    moments: [firstMoment({ box, foot }, at, kind, size, guesses, heading)],
+    moments: [firstMoment({ box, foot, isRiding }, at, kind, size, guesses, heading)],
     settled: [],
     guesses,
     bornAt: at,
@@ -96,7 +94,8 @@ export function born(sighting: Sighting, at: number, scene: Scene, footAt: FootA
     evidence: 1,
     ratio: sighting.cut !== null ? [0, 0] : [high, wide],
     appearance: sighting.appearance,
-    riding: sighting.isRiding ? 1 : 0,
+    riding: isRiding ? 1 : 0,
+    ridingHits: isRiding === null ? 0 : 1,
   };
 }
 
@@ -129,7 +128,7 @@ function nextMoment(
   before: Moment,
   way: Prediction,
   measured: Measured,
-  { box, foot }: Seen,
+  { box, foot, isRiding }: Seen,
   at: number,
 ): Moment {
   const { distance } = innovation(way.step.to, measured);
@@ -140,6 +139,7 @@ function nextMoment(
     at,
     box,
     foot,
+    isRiding,
     filtered,
     step: way.step,
     heading: headingOf(filtered, before.heading),
@@ -170,9 +170,9 @@ function again(
 
 /** The track on another plane; null when its newest box is no place on it. */
 export function onScene(track: TrackState, scene: Scene, footAt: FootAt): TrackState | null {
-  const boxes = [...track.settled, ...track.moments].flatMap(({ at, box }) => {
+  const boxes = [...track.settled, ...track.moments].flatMap(({ at, box, isRiding }) => {
     const foot = box === null ? null : footAt(box);
-    return box === null || foot === null ? [] : [{ at, box, foot }];
+    return box === null || foot === null ? [] : [{ at, box, foot, isRiding }];
   });
   const [first, last] = [boxes[0], boxes.at(-1)];
   if (first === undefined || last === undefined || last.at !== track.seenAt) return null;
@@ -201,8 +201,8 @@ const followed = (before: SizeRatio, now: SizeRatio, gain: number): SizeRatio =>
 /** The track with one more sighting. */
 export function continued(track: TrackState, way: Prediction, seen: Fit, sighting: Sighting, at: number): TrackState {
   const before = newest(track);
-  const { box, confidence } = sighting;
-  const moment = nextMoment(track.kind, before, way, seen.measured, { box, foot: seen.foot }, at);
+  const { box, confidence, isRiding } = sighting;
+  const moment = nextMoment(track.kind, before, way, seen.measured, { box, foot: seen.foot, isRiding }, at);
   const vote = voteOf(sighting, moment.heading);
   const votes = track.votes.map((sum, i) => (OBJECT_CLASSES[i] === sighting.class ? sum + vote : sum));
   const name = voted(votes, track.class);
@@ -226,8 +226,15 @@ export function continued(track: TrackState, way: Prediction, seen: Fit, sightin
     evidence: track.evidence + Math.min(1, (at - track.seenAt) / FULL_EVIDENCE_MS),
     ratio: isAnother && !seen.isCut ? ratio : followed(track.ratio, ratio, gain),
     appearance: sighting.appearance ?? track.appearance,
-    riding: track.riding + Math.max(RIDING_GAIN, 1 / (track.hits + 1)) * ((sighting.isRiding ? 1 : 0) - track.riding),
+    ...riddenOn(track, isRiding),
   });
+}
+
+/** A sighting whose feet are hidden says nothing. */
+function riddenOn({ riding, ridingHits }: TrackState, isRiding: boolean | null) {
+  if (isRiding === null) return { riding, ridingHits };
+  const gain = Math.max(RIDING_GAIN, 1 / (ridingHits + 1));
+  return { riding: riding + gain * ((isRiding ? 1 : 0) - riding), ridingHits: ridingHits + 1 };
 }
 
 /** The velocity with which a track began, as it turned out. */

@@ -147,3 +147,31 @@ test('a thing that takes the place of a person who was lost must be seen for as 
   assert.equal(foundBy(31), 0);
   assert.equal(foundBy(34), 1);
 });
+
+test('one whose feet were always hidden may ride, and one that was seen on wheels half of the time does', () => {
+  const walker = drive({
+    trackId: 4,
+    class: 'person',
+    place: [-40, 0],
+    heading: 0,
+    speed: 1.3,
+    legs: [{ seconds: 4 }],
+    fps: 2,
+  });
+  const foundWith = (isRiding: (index: number) => boolean | null) => {
+    const history = walker.history.map((point, index) => ({ ...point, isRiding: isRiding(index) }));
+    return findPersonOnRoad(trafficView({ tracks: [{ ...walker, history }], scene: STREET })).length;
+  };
+  assert.equal(
+    foundWith(() => null),
+    0,
+  );
+  assert.equal(
+    foundWith((index) => index % 2 === 0),
+    0,
+  );
+  assert.equal(
+    foundWith((index) => (index > 5 ? false : null)),
+    1,
+  );
+});
