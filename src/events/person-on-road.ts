@@ -1,14 +1,17 @@
+import type { Metres } from '../scene/scene.types.ts';
 import type { RoadTrack, TrackPoint } from '../tracking/tracking.types.ts';
 import { type Carriageway, carriagewayOf } from './carriageway.ts';
 import type { EventFinder, Finding, TrafficView } from './events.types.ts';
 import { distance, KMH, leftOf, nameOf, placeError, shifted, speedOf } from './places.ts';
-import { type Holding, lastRun, median, rawVelocities, type Run } from './condition-runs.ts';
+import { footOf, type Holding, lastRun, median, rawVelocities, type Run } from './condition-runs.ts';
 
 /** Faster is no person on foot, m/s. */
 const MOST_SPEED = 3;
 /** A person was seen to walk when two places lie so far apart, m, beside their errors. */
 const WALKED_METRES = 1;
 const WALK_MS = 5_000;
+/** So far apart lie the boxes without the first look or the last, m: a false box does not move. */
+const STEP_METRES = 0.4;
 const MIDDLE_SHARE = 0.15;
 /** A person who walks onto the road does so at this speed or faster, m/s, from at most this far, m. */
 const COMING_SPEED = 1;
@@ -59,8 +62,11 @@ function isOnFoot({ points }: Run): boolean {
   return told.filter(({ isRiding }) => isRiding === true).length < MOST_RIDING * told.length;
 }
 
-/** True when the latest places lie apart, the middle one between: one that stands and jumps is two things. */
-function hasWalked({ history }: RoadTrack): boolean {
+/**
+ * True when the latest places lie apart, the middle one between: one that stands and jumps is two things. So they must
+ * without the first look or the last, by the boxes: either may be another's.
+ */
+function hasWalked({ history }: RoadTrack, { scene }: TrafficView): boolean {
   const last = history.findLast(({ box }) => box !== null);
   if (last === undefined) return false;
   const seen = history.filter(({ at, box }) => box !== null && last.at - at <= WALK_MS);
@@ -68,8 +74,13 @@ function hasWalked({ history }: RoadTrack): boolean {
   if (first === undefined || middle === undefined) return false;
   const way = distance(first.place, last.place);
   if (way < WALKED_METRES + 2 * Math.max(first.sd.place, last.sd.place)) return false;
-  return [first, last].every((end) => distance(end.place, middle.place) > MIDDLE_SHARE * way);
+  if ([first, last].some((end) => distance(end.place, middle.place) <= MIDDLE_SHARE * way)) return false;
+  const feet = seen.map((point) => footOf(point, scene.plane)).filter((foot) => foot !== null);
+  return [feet.slice(1), feet.slice(0, -1)].every((part) => isApart(part[0], part.at(-1)));
 }
+
+const isApart = (from?: Metres, to?: Metres): boolean =>
+  from !== undefined && to !== undefined && distance(from, to) > STEP_METRES;
 
 /** True when it was seen well for long, since it was lost last: a false box may have taken its place. */
 function isSurely({ history, seenAt, hits, bornAt, confidence }: RoadTrack): boolean {
@@ -101,7 +112,7 @@ function find(track: RoadTrack, carriageway: Carriageway, view: TrafficView): Fi
   const onset = enteredAt(run, track.history, carriageway, margin);
   if (run.to - onset < limits.minSeconds * 1_000 || isFast(run.points, view)) return null;
   if (!isOpen && !isOnFoot(run)) return null;
-  if (!isOpen && !hasWalked(track) && !isSurely(track)) return null;
+  if (!isOpen && !hasWalked(track, view) && !isSurely(track)) return null;
   return {
     kind: 'person-on-road',
     trackIds: [track.trackId],

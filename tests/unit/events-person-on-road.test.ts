@@ -175,3 +175,34 @@ test('one whose feet were always hidden may ride, and one that was seen on wheel
     1,
   );
 });
+
+test('one look elsewhere makes no walker of a false box that stays where it is', () => {
+  const walker = drive({
+    trackId: 4,
+    class: 'person',
+    place: [-40, 0],
+    heading: 0,
+    speed: 1.3,
+    legs: [{ seconds: 3 }],
+    fps: 2,
+    confidence: 0.5,
+  });
+  const boxAt = (index: number) => walker.history[index]?.box ?? null;
+  const foundWith = (isFalse: (index: number) => boolean, other: number) => {
+    // The places are smoothed: they move though the boxes do not.
+    const history = walker.history.map((point, index) => (isFalse(index) ? { ...point, box: boxAt(other) } : point));
+    return findPersonOnRoad(trafficView({ tracks: [{ ...walker, history }], scene: STREET })).length;
+  };
+  assert.equal(
+    foundWith((index) => index < 6, 0),
+    0,
+  );
+  assert.equal(
+    foundWith((index) => index > 0, 6),
+    0,
+  );
+  assert.equal(
+    foundWith(() => false, 0),
+    1,
+  );
+});
