@@ -23,6 +23,8 @@ const MOST_WANDER_METRES = 4;
 const ANCHOR_MS = 4_000;
 /** Slower, beside its error, than this it has come to stand, m/s. */
 const ARRIVED_SPEED = 1;
+/** A lane runs against a way that is so far off its direction. */
+const AGAINST_DEGREES = 120;
 /** Others slower than this stand or creep, m/s. */
 const CREEPING_SPEED = 1.4;
 /** One that stands so near ahead is waited for: between bumpers, and to the side, m. */
@@ -140,6 +142,11 @@ export function stoppedOf(track: RoadTrack, view: TrafficView, maxSpeed: number)
   if (standing === null) return null;
   const direction = directionOf(track, standing.place, view);
   if (direction === null || isAtStopLine(track, standing.place, direction, view)) return null;
+  const came = cameOf(track);
+  if (came !== null && (degreesBetween(came, direction) ?? 0) > AGAINST_DEGREES) {
+    // Its place is off by a lane: it waits at a stop line of its own.
+    if (isAtStopLine(track, standing.place, came, view)) return null;
+  }
   if (isInJam(track, standing.place, direction, view)) return null;
   let since = standing.arrivedAt;
   for (const other of view.tracks) {
@@ -156,9 +163,13 @@ export function stoppedOf(track: RoadTrack, view: TrafficView, maxSpeed: number)
 function directionOf(track: RoadTrack, place: Metres, view: TrafficView): Metres | null {
   const lane = view.scene.zonesAt(place, 'lane').find(({ direction }) => direction !== null);
   if (lane !== undefined) return lane.direction;
-  const came = track.history.findLast((point) => speedOf(point) > CAME_SPEED + 2 * point.sd.speed);
-  if (came !== undefined) return unit(Math.atan2(came.velocity[1], came.velocity[0]));
-  return track.heading === null ? null : unit(track.heading);
+  return cameOf(track) ?? (track.heading === null ? null : unit(track.heading));
+}
+
+/** The direction in which it drove last; null where it was not seen to. */
+function cameOf({ history }: RoadTrack): Metres | null {
+  const came = history.findLast((point) => speedOf(point) > CAME_SPEED + 2 * point.sd.speed);
+  return came === undefined ? null : unit(Math.atan2(came.velocity[1], came.velocity[0]));
 }
 
 /** Epoch ms of the last moment in which the other stood ahead; 0 for never. */
