@@ -2,7 +2,15 @@ import type { Box, ObjectClass } from '../messages/detection.ts';
 import { OBJECT_CLASSES } from '../messages/scene-constants.ts';
 import type { Scene, Size3 } from '../scene/scene.types.ts';
 import { SIZES } from '../scene/sizes.ts';
-import { classFit, ratioOf, wholeBox, type SizeRatio } from './apparent-size.ts';
+import {
+  classFit,
+  expectedSize,
+  ratioOf,
+  wholeBox,
+  type Shape,
+  type SizeRatio,
+  type WholeBox,
+} from './apparent-size.ts';
 import { priorAt, type VelocityGuess } from './lane-prior.ts';
 import { correct, innovation, speedOf, type Measured } from './motion-filter.ts';
 import type { MotionState } from './motion-filter.ts';
@@ -19,6 +27,8 @@ const FULL_EVIDENCE_MS = 500;
 const ODD = 6;
 /** How fast the ratio of sizes follows the boxes. */
 const RATIO_GAIN = 0.2;
+/** The size of one that comes nearer grows by so many px for each px that its foot goes down, at most. */
+const MOST_GROWTH = 0.6;
 /** Nobody gets on or off within a few sightings, but a two-wheeler is often missed: how fast the share follows. */
 const RIDING_GAIN = 0.12;
 
@@ -71,11 +81,29 @@ function firstMoment(
 /** Finds the foot of a box; `errors`: of one that was made whole. */
 export type FootAt = (box: Box, errors?: BoxErrors) => Foot | null;
 
+/**
+ * The box made whole. The size to expect is that at its foot, and a hidden foot is nearer than the end of its box: the
+ * two are found together, as sizes in a picture grow evenly towards the camera. So do the errors.
+ */
+function wholeOf(sighting: Sighting, shape: Shape, footAt: FootAt): WholeBox | null {
+  const { box, cut } = sighting;
+  const whole = wholeBox(box, sighting.foot, shape, sighting);
+  const foot = whole?.isCut !== true || cut !== null ? null : footAt(whole.box, whole.errors);
+  if (whole === null || foot === null) return whole;
+  const [x1, y1, x2] = box;
+  const first = whole.box[3] - y1;
+  const second = expectedSize(foot, shape.size, shape.heading)[0] * Math.exp(shape.ratio[0]);
+  const growth = Math.max(0, Math.min(MOST_GROWTH, (second - first) / (whole.box[3] - box[3])));
+  const height = (first - growth * (box[3] - y1)) / (1 - growth);
+  const errors = { ...whole.errors, foot: whole.errors.foot / (1 - growth) };
+  return { ...whole, box: [x1, y1, x2, y1 + height], errors };
+}
+
 export function born(sighting: Sighting, at: number, scene: Scene, footAt: FootAt): TrackState {
   const { kind, confidence, box, isRiding } = sighting;
   const size = SIZES[sighting.class];
   const { guesses, heading } = priorAt(scene, sighting.foot.place, sighting.isRiding ? 'two-wheeler' : kind);
-  const whole = wholeBox(box, sighting.foot, { size, heading, ratio: [0, 0], hits: 0 }, sighting);
+  const whole = wholeOf(sighting, { size, heading, ratio: [0, 0], hits: 0 }, footAt);
   const foot = (whole === null ? null : footAt(whole.box, whole.errors)) ?? sighting.foot;
   const [, wide] = ratioOf(box, foot, size, heading);
   const [high] = ratioOf(whole?.box ?? box, foot, size, heading);
@@ -114,7 +142,7 @@ export function fit(track: TrackState, sighting: Sighting, at: number, footAt: F
   const moment = newest(track);
   const size = sizeOf(track);
   const shape = { size, heading: moment.heading, ratio: track.ratio, hits: track.hits };
-  const whole = wholeBox(sighting.box, sighting.foot, shape, sighting);
+  const whole = wholeOf(sighting, shape, footAt);
   const foot = (whole === null ? null : footAt(whole.box, whole.errors)) ?? sighting.foot;
   return {
     foot,

@@ -190,18 +190,6 @@ describe('boxes', () => {
     assert.equal(tracker.tracks.find(({ kind }) => kind === 'person')?.isRider, true);
   });
 
-  it('a rider stays one while a car hides its wheels', () => {
-    const tracker = createRoadTracker(sceneOf());
-    const [bicycle, car] = [at(30, 10, 'bicycle'), at(30, 9.4)];
-    const [x1, y1, x2, y2] = bicycle.bbox;
-    const rider: TrackedDetection = { class: 'person', confidence: 0.8, bbox: [x1 + 5, y1 - 12, x2 - 5, y2 - 2] };
-    for (const t of seconds(4, 2)) tracker.update([bicycle, rider], t * 1000);
-    for (const t of seconds(12, 2)) tracker.update([car, rider], 4_500 + t * 1000);
-    const [person] = tracker.tracks.filter(({ kind }) => kind === 'person');
-    assert.equal(person?.isRider, true);
-    assert.deepEqual([person.history[0]?.isRiding, person.history.at(-1)?.isRiding], [true, null]);
-  });
-
   it('one that stands is told of for longer while another hides it', () => {
     for (const hidden of [true, false]) {
       const tracker = createRoadTracker(sceneOf());
