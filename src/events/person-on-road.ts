@@ -27,6 +27,9 @@ const STANDING_CONFIDENCE = 0.65;
 /** By boxes alone, which jitter, m/s; of the newest so many. */
 const MOST_RAW_SPEED = 4;
 const RAW_POINTS = 6;
+/** A child, or as much of a person as others leave to be seen, is at least so high and so deep, m. */
+const LEAST_HEIGHT = 0.5;
+const LEAST_DEPTH = 0.25;
 /** So much of the time on the road is without doubt. */
 const LEAST_SURE = 0.5;
 /** Seen at least so many times. */
@@ -105,7 +108,7 @@ function find(track: RoadTrack, carriageway: Carriageway, view: TrafficView): Fi
   const run = lastRun(track.history, (point): Holding => {
     const depth = carriageway.depth(point.place);
     if (depth === null || depth <= margin) return 'no';
-    return isClear(point, carriageway, margin, view) ? 'yes' : 'maybe';
+    return isLargeEnough(point, view) && isClear(point, carriageway, margin, view) ? 'yes' : 'maybe';
   });
   const last = run?.points.at(-1);
   if (run === null || last === undefined || run.sure < LEAST_SURE || run.points.length < LEAST_LOOKS) return null;
@@ -122,6 +125,16 @@ function find(track: RoadTrack, carriageway: Carriageway, view: TrafficView): Fi
     evidence: { speedKmh: median(run.points.map(speedOf)) * KMH },
     severity: (view.scene.limitKmhAt(last.place) ?? 0) >= FAST_KMH ? 'high' : 'medium',
   };
+}
+
+/** True when the box is no smaller than that of a child: a false box may be of any size. */
+function isLargeEnough({ box, place }: TrackPoint, { scene: { plane } }: TrafficView): boolean {
+  const pixel = plane.toImage(place);
+  const scale = pixel === null ? null : plane.metresPerPixel(pixel);
+  if (box === null || scale === null) return false;
+  // What is 1 m along the road is seen as the sine of the angle at which the camera looks down.
+  const sine = Math.min(1, scale.across / scale.along);
+  return (box[3] - box[1]) * scale.across >= LEAST_HEIGHT * Math.sqrt(1 - sine ** 2) + LEAST_DEPTH * sine;
 }
 
 /** Faster than on foot: by its places, or by its boxes. */

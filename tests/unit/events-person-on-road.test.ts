@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findPersonOnRoad } from '../../src/events/person-on-road.ts';
+import type { Box } from '../../src/messages/detection.ts';
 import type { Metres } from '../../src/scene/scene.types.ts';
 import { drive, type Drive, type FlatScene, START, trafficView } from '../support/road-tracks.ts';
 
@@ -205,4 +206,26 @@ test('one look elsewhere makes no walker of a false box that stays where it is',
     foundWith(() => false, 0),
     1,
   );
+});
+
+test('a box that is far too small for a person tells nothing', () => {
+  const walker = drive({
+    trackId: 4,
+    class: 'person',
+    place: [-40, 0],
+    heading: 0,
+    speed: 1.3,
+    legs: [{ seconds: 4 }],
+    fps: 2,
+  });
+  const foundWith = (pixels: number) => {
+    const history = walker.history.map((point) => {
+      const [x1 = 0, , x2 = 0, y2 = 0] = point.box ?? [];
+      const box: Box = [x1, y2 - pixels, x2, y2];
+      return { ...point, box };
+    });
+    return findPersonOnRoad(trafficView({ tracks: [{ ...walker, history }], scene: STREET })).length;
+  };
+  assert.equal(foundWith(2), 0);
+  assert.equal(foundWith(5), 1);
 });
