@@ -141,17 +141,17 @@ export function stoppedOf(track: RoadTrack, view: TrafficView, maxSpeed: number)
   const standing = standingOf(track, view, maxSpeed);
   if (standing === null) return null;
   const direction = directionOf(track, standing.place, view);
-  if (direction === null || isAtStopLine(track, standing.place, direction, view)) return null;
+  if (direction === null) return null;
   const came = cameOf(track);
-  if (came !== null && (degreesBetween(came, direction) ?? 0) > AGAINST_DEGREES) {
-    // Its place is off by a lane: it waits at a stop line of its own.
-    if (isAtStopLine(track, standing.place, came, view)) return null;
-  }
+  // Its place is off by a lane: it waits at a stop line of its own, or behind another on its way there.
+  const isAgainst = came !== null && (degreesBetween(came, direction) ?? 0) > AGAINST_DEGREES;
+  const ways = isAgainst ? [direction, came] : [direction];
+  if (ways.some((way) => isAtStopLine(track, standing.place, way, view))) return null;
   if (isInJam(track, standing.place, direction, view)) return null;
   let since = standing.arrivedAt;
   for (const other of view.tracks) {
     if (other === track || !isVehicle(other)) continue;
-    since = Math.max(since, lastBlock(track, standing, direction, other));
+    since = Math.max(since, ...ways.map((way) => lastBlock(track, standing, way, other)));
   }
   return { ...standing, since };
 }

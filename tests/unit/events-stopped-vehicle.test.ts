@@ -156,10 +156,10 @@ test('one that waits at a crossing beyond the edge of the picture is none', () =
 
 test('one whose place is off by a lane still waits at its own stop line', () => {
   // It came from the west, and stands where the lane to the west begins.
-  const found = (kind: 'crossing' | 'sidewalk') =>
+  const found = (kind: 'crossing' | 'sidewalk', tracks = [stopsAt(46, 1.2, 1)]) =>
     findStoppedVehicles(
       trafficView({
-        tracks: [stopsAt(46, 1.2, 1)],
+        tracks,
         scene: {
           zones: [
             { id: 'in', kind: 'lane', polygon: across(-3.5, 0, [-300, 50]), direction: 0, speedLimitKmh: 50 },
@@ -172,4 +172,7 @@ test('one whose place is off by a lane still waits at its own stop line', () => 
     ).length;
   assert.equal(found('sidewalk'), 1);
   assert.equal(found('crossing'), 0);
+  // Behind another that waits there.
+  assert.equal(found('crossing', [stopsAt(38, 1.2, 1)]), 1);
+  assert.equal(found('crossing', [stopsAt(38, 1.2, 1), stopsAt(46, -0.5, 2)]), 0);
 });
