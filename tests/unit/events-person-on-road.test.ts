@@ -221,8 +221,8 @@ test('a box that is far too small for a person tells nothing', () => {
   const foundWith = (pixels: number) => {
     const history = walker.history.map((point) => {
       const [x1 = 0, , x2 = 0, y2 = 0] = point.box ?? [];
-      const box: Box = [x1, y2 - pixels, x2, y2];
-      return { ...point, box };
+      const low: Box = [x1, y2 - pixels, x2, y2];
+      return { ...point, box: low };
     });
     return findPersonOnRoad(trafficView({ tracks: [{ ...walker, history }], scene: STREET })).length;
   };
