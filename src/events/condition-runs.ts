@@ -78,7 +78,7 @@ export const median = (values: readonly number[]): number => {
 };
 
 /** Where the foot of a box lies on the road, not smoothed, m. Null without a box, and for one above the horizon. */
-const footOf = ({ box }: TrackPoint, plane: RoadPlane): Metres | null =>
+export const footOf = ({ box }: TrackPoint, plane: RoadPlane): Metres | null =>
   box === null ? null : plane.toRoad(footPixel(box));
 
 /** Steps shorter than so many ms say little of a velocity. */

@@ -4,7 +4,7 @@ import { contactOf } from './contact.ts';
 import { encountersOf, isWellSeen, type Approach, type Crossing, type Encounter } from './encounters.ts';
 import type { EventFinder, Finding, TrafficView } from './events.types.ts';
 import { laneAt, onCarriageway } from './driven-places.ts';
-import type { Moment, Path } from './paths.ts';
+import { momentAt, STEP_MS, type Moment, type Path } from './paths.ts';
 
 type Limits = EventThresholds['near-miss-person'];
 
@@ -16,6 +16,9 @@ const TO_GO_ON = 1.2;
 const KERB_METRES = 0.2;
 /** Paths of a person and a vehicle cross at least at this angle: who walks along the road meets nobody. */
 const CROSSING_DEGREES = 30;
+
+/** Slower than this, beside the error, a person lets the vehicle pass, m/s. */
+const WAITING_SPEED = 0.5;
 
 interface Meeting {
   readonly person: Path;
@@ -34,6 +37,13 @@ function isExposed(scene: Scene, { place: [x, y], heading, sd }: Moment): boolea
     const direction = angle + (quarter * Math.PI) / 2;
     return onCarriageway(scene, [x + reach * Math.cos(direction), y + reach * Math.sin(direction)], 0);
   });
+}
+
+/** True when the person stood until the vehicle had passed, and only then set off: nobody came too near. */
+function hasWaited({ first, leaves }: Crossing, person: Path): boolean {
+  if (first === person.track) return false;
+  const then = momentAt(person, Math.round(leaves.at / STEP_MS));
+  return then !== null && then.speed < WAITING_SPEED + then.sd.speed;
 }
 
 function meetingOf(view: TrafficView, encounter: Encounter, limits: Limits, wider: number): Meeting | null {
@@ -63,6 +73,7 @@ function meetingOf(view: TrafficView, encounter: Encounter, limits: Limits, wide
     crossing.isClear &&
     crossing.isSeen &&
     crossing.pet < limits.maxPetSeconds * wider &&
+    !hasWaited(crossing, person) &&
     (crossing.first === vehicle.track ? crossing.leaves : crossing.comes).speed * 3.6 >= limits.minSpeedKmh &&
     exposed(crossing.first === person.track ? crossing.leaves : crossing.comes);
   if (close.length === 0 && !crossed) return null;

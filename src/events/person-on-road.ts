@@ -1,14 +1,17 @@
+import type { Metres } from '../scene/scene.types.ts';
 import type { RoadTrack, TrackPoint } from '../tracking/tracking.types.ts';
 import { type Carriageway, carriagewayOf } from './carriageway.ts';
 import type { EventFinder, Finding, TrafficView } from './events.types.ts';
 import { distance, KMH, leftOf, nameOf, placeError, shifted, speedOf } from './places.ts';
-import { type Holding, lastRun, median, rawVelocities, type Run } from './condition-runs.ts';
+import { footOf, type Holding, lastRun, median, rawVelocities, type Run } from './condition-runs.ts';
 
 /** Faster is no person on foot, m/s. */
 const MOST_SPEED = 3;
 /** A person was seen to walk when two places lie so far apart, m, beside their errors. */
 const WALKED_METRES = 1;
 const WALK_MS = 5_000;
+/** So far apart lie the boxes without the first look or the last, m: a false box does not move. */
+const STEP_METRES = 0.4;
 const MIDDLE_SHARE = 0.15;
 /** A person who walks onto the road does so at this speed or faster, m/s, from at most this far, m. */
 const COMING_SPEED = 1;
@@ -24,10 +27,15 @@ const STANDING_CONFIDENCE = 0.65;
 /** By boxes alone, which jitter, m/s; of the newest so many. */
 const MOST_RAW_SPEED = 4;
 const RAW_POINTS = 6;
+/** A child, or as much of a person as others leave to be seen, is at least so high and so deep, m. */
+const LEAST_HEIGHT = 0.5;
+const LEAST_DEPTH = 0.25;
 /** So much of the time on the road is without doubt. */
 const LEAST_SURE = 0.5;
 /** Seen at least so many times. */
 const LEAST_HITS = 3;
+/** Of the looks on the road that show its feet, it rides in fewer than this share. */
+const MOST_RIDING = 0.5;
 /** So many of them on the road: one alone may be another's. */
 const LEAST_LOOKS = 2;
 /** From this limit on the road is a fast one. */
@@ -42,14 +50,26 @@ const FAST_KMH = 70;
 export const findPersonOnRoad: EventFinder = (view) => {
   if (!view.thresholds['person-on-road'].enabled) return [];
   const carriageway = carriagewayOf(view.scene);
-  return view.tracks.flatMap((track) => (isOnFoot(track) ? (find(track, carriageway, view) ?? []) : []));
+  return view.tracks.flatMap((track) => (mayWalk(track) ? (find(track, carriageway, view) ?? []) : []));
 };
 
-const isOnFoot = (track: RoadTrack): boolean =>
+const mayWalk = (track: RoadTrack): boolean =>
   track.kind === 'person' && !track.isRider && track.confirmed && track.hits >= LEAST_HITS;
 
-/** True when the latest places lie apart, the middle one between: one that stands and jumps is two things. */
-function hasWalked({ history }: RoadTrack): boolean {
+/**
+ * True when it was mostly seen without wheels while it was on the road: a rider may have taken the place of a walker,
+ * and where its feet were always hidden, so were the wheels.
+ */
+function isOnFoot({ points }: Run): boolean {
+  const told = points.filter(({ isRiding }) => isRiding !== null);
+  return told.filter(({ isRiding }) => isRiding === true).length < MOST_RIDING * told.length;
+}
+
+/**
+ * True when the latest places lie apart, the middle one between: one that stands and jumps is two things. So they must
+ * without the first look or the last, by the boxes: either may be another's.
+ */
+function hasWalked({ history }: RoadTrack, { scene }: TrafficView): boolean {
   const last = history.findLast(({ box }) => box !== null);
   if (last === undefined) return false;
   const seen = history.filter(({ at, box }) => box !== null && last.at - at <= WALK_MS);
@@ -57,8 +77,13 @@ function hasWalked({ history }: RoadTrack): boolean {
   if (first === undefined || middle === undefined) return false;
   const way = distance(first.place, last.place);
   if (way < WALKED_METRES + 2 * Math.max(first.sd.place, last.sd.place)) return false;
-  return [first, last].every((end) => distance(end.place, middle.place) > MIDDLE_SHARE * way);
+  if ([first, last].some((end) => distance(end.place, middle.place) <= MIDDLE_SHARE * way)) return false;
+  const feet = seen.map((point) => footOf(point, scene.plane)).filter((foot) => foot !== null);
+  return [feet.slice(1), feet.slice(0, -1)].every((part) => isApart(part[0], part.at(-1)));
 }
+
+const isApart = (from?: Metres, to?: Metres): boolean =>
+  from !== undefined && to !== undefined && distance(from, to) > STEP_METRES;
 
 /** True when it was seen well for long, since it was lost last: a false box may have taken its place. */
 function isSurely({ history, seenAt, hits, bornAt, confidence }: RoadTrack): boolean {
@@ -83,13 +108,14 @@ function find(track: RoadTrack, carriageway: Carriageway, view: TrafficView): Fi
   const run = lastRun(track.history, (point): Holding => {
     const depth = carriageway.depth(point.place);
     if (depth === null || depth <= margin) return 'no';
-    return isClear(point, carriageway, margin, view) ? 'yes' : 'maybe';
+    return isLargeEnough(point, view) && isClear(point, carriageway, margin, view) ? 'yes' : 'maybe';
   });
   const last = run?.points.at(-1);
   if (run === null || last === undefined || run.sure < LEAST_SURE || run.points.length < LEAST_LOOKS) return null;
   const onset = enteredAt(run, track.history, carriageway, margin);
   if (run.to - onset < limits.minSeconds * 1_000 || isFast(run.points, view)) return null;
-  if (!isOpen && !hasWalked(track) && !isSurely(track)) return null;
+  if (!isOpen && !isOnFoot(run)) return null;
+  if (!isOpen && !hasWalked(track, view) && !isSurely(track)) return null;
   return {
     kind: 'person-on-road',
     trackIds: [track.trackId],
@@ -99,6 +125,16 @@ function find(track: RoadTrack, carriageway: Carriageway, view: TrafficView): Fi
     evidence: { speedKmh: median(run.points.map(speedOf)) * KMH },
     severity: (view.scene.limitKmhAt(last.place) ?? 0) >= FAST_KMH ? 'high' : 'medium',
   };
+}
+
+/** True when the box is no smaller than that of a child: a false box may be of any size. */
+function isLargeEnough({ box, place }: TrackPoint, { scene: { plane } }: TrafficView): boolean {
+  const pixel = plane.toImage(place);
+  const scale = pixel === null ? null : plane.metresPerPixel(pixel);
+  if (box === null || scale === null) return false;
+  // What is 1 m along the road is seen as the sine of the angle at which the camera looks down.
+  const sine = Math.min(1, scale.across / scale.along);
+  return (box[3] - box[1]) * scale.across >= LEAST_HEIGHT * Math.sqrt(1 - sine ** 2) + LEAST_DEPTH * sine;
 }
 
 /** Faster than on foot: by its places, or by its boxes. */

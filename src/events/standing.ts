@@ -23,6 +23,8 @@ const MOST_WANDER_METRES = 4;
 const ANCHOR_MS = 4_000;
 /** Slower, beside its error, than this it has come to stand, m/s. */
 const ARRIVED_SPEED = 1;
+/** A lane runs against a way that is so far off its direction. */
+const AGAINST_DEGREES = 120;
 /** Others slower than this stand or creep, m/s. */
 const CREEPING_SPEED = 1.4;
 /** One that stands so near ahead is waited for: between bumpers, and to the side, m. */
@@ -139,12 +141,17 @@ export function stoppedOf(track: RoadTrack, view: TrafficView, maxSpeed: number)
   const standing = standingOf(track, view, maxSpeed);
   if (standing === null) return null;
   const direction = directionOf(track, standing.place, view);
-  if (direction === null || isAtStopLine(track, standing.place, direction, view)) return null;
+  if (direction === null) return null;
+  const came = cameOf(track);
+  // Its place is off by a lane: it waits at a stop line of its own, or behind another on its way there.
+  const isAgainst = came !== null && (degreesBetween(came, direction) ?? 0) > AGAINST_DEGREES;
+  const ways = isAgainst ? [direction, came] : [direction];
+  if (ways.some((way) => isAtStopLine(track, standing.place, way, view))) return null;
   if (isInJam(track, standing.place, direction, view)) return null;
   let since = standing.arrivedAt;
   for (const other of view.tracks) {
     if (other === track || !isVehicle(other)) continue;
-    since = Math.max(since, lastBlock(track, standing, direction, other));
+    since = Math.max(since, ...ways.map((way) => lastBlock(track, standing, way, other)));
   }
   return { ...standing, since };
 }
@@ -156,9 +163,13 @@ export function stoppedOf(track: RoadTrack, view: TrafficView, maxSpeed: number)
 function directionOf(track: RoadTrack, place: Metres, view: TrafficView): Metres | null {
   const lane = view.scene.zonesAt(place, 'lane').find(({ direction }) => direction !== null);
   if (lane !== undefined) return lane.direction;
-  const came = track.history.findLast((point) => speedOf(point) > CAME_SPEED + 2 * point.sd.speed);
-  if (came !== undefined) return unit(Math.atan2(came.velocity[1], came.velocity[0]));
-  return track.heading === null ? null : unit(track.heading);
+  return cameOf(track) ?? (track.heading === null ? null : unit(track.heading));
+}
+
+/** The direction in which it drove last; null where it was not seen to. */
+function cameOf({ history }: RoadTrack): Metres | null {
+  const came = history.findLast((point) => speedOf(point) > CAME_SPEED + 2 * point.sd.speed);
+  return came === undefined ? null : unit(Math.atan2(came.velocity[1], came.velocity[0]));
 }
 
 /** Epoch ms of the last moment in which the other stood ahead; 0 for never. */

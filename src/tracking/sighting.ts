@@ -26,8 +26,8 @@ export interface Sighting {
   readonly isHidden: boolean;
   /** An edge of the picture cuts the box: its size tells nothing. Null: none does. */
   readonly cut: Cut | null;
-  /** A person on a two-wheeler that is seen, too. */
-  readonly isRiding: boolean;
+  /** A person on a two-wheeler that is seen, too. Null: another hides its feet, and with them any wheels. */
+  readonly isRiding: boolean | null;
 }
 
 /** The edges of the picture that cut a box. */
@@ -124,6 +124,9 @@ export function footOf(box: Box, scene: Scene, picture: Picture | null, errors =
 
 const isWheels = (detection: TrackedDetection): boolean => KIND_OF[detection.class] === 'two-wheeler';
 
+const ridesOne = (box: Box, detections: readonly TrackedDetection[]): boolean =>
+  detections.some((other) => isWheels(other) && rides(box, other.bbox));
+
 /** Null: no edge cuts it. */
 function cutOf(box: Box, picture: Picture | null): Cut | null {
   if (picture === null) return null;
@@ -174,7 +177,7 @@ export function sightingsOf(
       foot,
       isHidden,
       cut: cutOf(box, picture),
-      isRiding: kind === 'person' && detections.some((other) => isWheels(other) && rides(box, other.bbox)),
+      isRiding: kind !== 'person' ? false : ridesOne(box, detections) ? true : isHidden ? null : false,
     });
   }
   return sightings.toSorted((a, b) => a.index - b.index);

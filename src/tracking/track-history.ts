@@ -17,7 +17,12 @@ const THIN_MS = 400;
 const MOST_SETTLED = 240;
 
 /** A state as a point. `heading` is used for one that is too slow to show its own. */
-function pointOf({ mean, cov }: MotionState, at: number, box: TrackPoint['box'], heading: number | null): TrackPoint {
+function pointOf(
+  { mean, cov }: MotionState,
+  at: number,
+  { box, isRiding }: Pick<TrackPoint, 'box' | 'isRiding'>,
+  heading: number | null,
+): TrackPoint {
   const [x = 0, y = 0, vx = 0, vy = 0, ax = 0, ay = 0] = mean;
   const speed = Math.hypot(vx, vy);
   const angle = speed >= SLOW || heading === null ? Math.atan2(vy, vx) : heading;
@@ -34,8 +39,11 @@ function pointOf({ mean, cov }: MotionState, at: number, box: TrackPoint['box'],
     acceleration: ax * ux + ay * uy,
     sd: { place: sd(0), speed: sd(2), acceleration: sd(4) },
     box,
+    isRiding,
   };
 }
+
+const UNSEEN = { box: null, isRiding: null };
 
 const known = new WeakMap<readonly Moment[], readonly TrackPoint[]>();
 
@@ -54,7 +62,7 @@ function smoothedAnew(moments: readonly Moment[]): readonly TrackPoint[] {
     if (moment === undefined) continue;
     const next = moments[i + 1]?.step ?? null;
     const state: MotionState = later === null || next === null ? moment.filtered : next.smoothed(later);
-    points.push(pointOf(state, moment.at, moment.box, moment.heading));
+    points.push(pointOf(state, moment.at, moment, moment.heading));
     later = state;
   }
   return points.toReversed();
@@ -99,5 +107,5 @@ export function historyOf(track: TrackState, at: number): readonly TrackPoint[] 
   const seconds = (at - last.at) / 1_000;
   const stands = seconds > STANDING_GAP && speedOf(last.filtered) < SLOW;
   const state = predict(last.filtered, stands ? standing : moving(MOTION[track.kind], seconds));
-  return [...points, pointOf(state, at, null, last.heading)];
+  return [...points, pointOf(state, at, UNSEEN, last.heading)];
 }

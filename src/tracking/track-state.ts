@@ -2,7 +2,15 @@ import type { Box, ObjectClass } from '../messages/detection.ts';
 import { OBJECT_CLASSES } from '../messages/scene-constants.ts';
 import type { Scene, Size3 } from '../scene/scene.types.ts';
 import { SIZES } from '../scene/sizes.ts';
-import { classFit, ratioOf, wholeBox, type SizeRatio } from './apparent-size.ts';
+import {
+  classFit,
+  expectedSize,
+  ratioOf,
+  wholeBox,
+  type Shape,
+  type SizeRatio,
+  type WholeBox,
+} from './apparent-size.ts';
 import { priorAt, type VelocityGuess } from './lane-prior.ts';
 import { correct, innovation, speedOf, type Measured } from './motion-filter.ts';
 import type { MotionState } from './motion-filter.ts';
@@ -19,6 +27,8 @@ const FULL_EVIDENCE_MS = 500;
 const ODD = 6;
 /** How fast the ratio of sizes follows the boxes. */
 const RATIO_GAIN = 0.2;
+/** The size of one that comes nearer grows by so many px for each px that its foot goes down, at most. */
+const MOST_GROWTH = 0.6;
 /** Nobody gets on or off within a few sightings, but a two-wheeler is often missed: how fast the share follows. */
 const RIDING_GAIN = 0.12;
 
@@ -45,13 +55,10 @@ function headingOf(state: MotionState, before: number | null): number | null {
 const likeliest = (guesses: readonly VelocityGuess[]): VelocityGuess =>
   guesses.reduce((best, guess) => (guess.logWeight > best.logWeight ? guess : best));
 
-interface Seen {
-  readonly box: Box;
-  readonly foot: Foot;
-}
+type Seen = Pick<Moment, 'box' | 'foot' | 'isRiding'>;
 
 function firstMoment(
-  { box, foot }: Seen,
+  { box, foot, isRiding }: Seen,
   at: number,
   kind: UserKind,
   size: Size3,
@@ -63,6 +70,7 @@ function firstMoment(
     at,
     box,
     foot,
+    isRiding,
     filtered: stateAt(measured, likeliest(guesses), MOTION[kind].acceleration),
     step: null,
     heading,
@@ -73,11 +81,29 @@ function firstMoment(
 /** Finds the foot of a box; `errors`: of one that was made whole. */
 export type FootAt = (box: Box, errors?: BoxErrors) => Foot | null;
 
+/**
+ * The box made whole. The size to expect is that at its foot, and a hidden foot is nearer than the end of its box: the
+ * two are found together, as sizes in a picture grow evenly towards the camera. So do the errors.
+ */
+function wholeOf(sighting: Sighting, shape: Shape, footAt: FootAt): WholeBox | null {
+  const { box, cut } = sighting;
+  const whole = wholeBox(box, sighting.foot, shape, sighting);
+  const foot = whole?.isCut !== true || cut !== null ? null : footAt(whole.box, whole.errors);
+  if (whole === null || foot === null) return whole;
+  const [x1, y1, x2] = box;
+  const first = whole.box[3] - y1;
+  const second = expectedSize(foot, shape.size, shape.heading)[0] * Math.exp(shape.ratio[0]);
+  const growth = Math.max(0, Math.min(MOST_GROWTH, (second - first) / (whole.box[3] - box[3])));
+  const height = (first - growth * (box[3] - y1)) / (1 - growth);
+  const errors = { ...whole.errors, foot: whole.errors.foot / (1 - growth) };
+  return { ...whole, box: [x1, y1, x2, y1 + height], errors };
+}
+
 export function born(sighting: Sighting, at: number, scene: Scene, footAt: FootAt): TrackState {
-  const { kind, confidence, box } = sighting;
+  const { kind, confidence, box, isRiding } = sighting;
   const size = SIZES[sighting.class];
   const { guesses, heading } = priorAt(scene, sighting.foot.place, sighting.isRiding ? 'two-wheeler' : kind);
-  const whole = wholeBox(box, sighting.foot, { size, heading, ratio: [0, 0], hits: 0 }, sighting);
+  const whole = wholeOf(sighting, { size, heading, ratio: [0, 0], hits: 0 }, footAt);
   const foot = (whole === null ? null : footAt(whole.box, whole.errors)) ?? sighting.foot;
   const [, wide] = ratioOf(box, foot, size, heading);
   const [high] = ratioOf(whole?.box ?? box, foot, size, heading);
@@ -86,7 +112,7 @@ export function born(sighting: Sighting, at: number, scene: Scene, footAt: FootA
     kind,
     class: sighting.class,
     votes: OBJECT_CLASSES.map((name) => (name === sighting.class ? voteOf(sighting, heading) : 0)),
-    moments: [firstMoment({ box, foot }, at, kind, size, guesses, heading)],
+    moments: [firstMoment({ box, foot, isRiding }, at, kind, size, guesses, heading)],
     settled: [],
     guesses,
     bornAt: at,
@@ -96,7 +122,8 @@ export function born(sighting: Sighting, at: number, scene: Scene, footAt: FootA
     evidence: 1,
     ratio: sighting.cut !== null ? [0, 0] : [high, wide],
     appearance: sighting.appearance,
-    riding: sighting.isRiding ? 1 : 0,
+    riding: isRiding ? 1 : 0,
+    ridingHits: isRiding === null ? 0 : 1,
   };
 }
 
@@ -115,7 +142,7 @@ export function fit(track: TrackState, sighting: Sighting, at: number, footAt: F
   const moment = newest(track);
   const size = sizeOf(track);
   const shape = { size, heading: moment.heading, ratio: track.ratio, hits: track.hits };
-  const whole = wholeBox(sighting.box, sighting.foot, shape, sighting);
+  const whole = wholeOf(sighting, shape, footAt);
   const foot = (whole === null ? null : footAt(whole.box, whole.errors)) ?? sighting.foot;
   return {
     foot,
@@ -129,7 +156,7 @@ function nextMoment(
   before: Moment,
   way: Prediction,
   measured: Measured,
-  { box, foot }: Seen,
+  { box, foot, isRiding }: Seen,
   at: number,
 ): Moment {
   const { distance } = innovation(way.step.to, measured);
@@ -140,6 +167,7 @@ function nextMoment(
     at,
     box,
     foot,
+    isRiding,
     filtered,
     step: way.step,
     heading: headingOf(filtered, before.heading),
@@ -170,9 +198,9 @@ function again(
 
 /** The track on another plane; null when its newest box is no place on it. */
 export function onScene(track: TrackState, scene: Scene, footAt: FootAt): TrackState | null {
-  const boxes = [...track.settled, ...track.moments].flatMap(({ at, box }) => {
+  const boxes = [...track.settled, ...track.moments].flatMap(({ at, box, isRiding }) => {
     const foot = box === null ? null : footAt(box);
-    return box === null || foot === null ? [] : [{ at, box, foot }];
+    return box === null || foot === null ? [] : [{ at, box, foot, isRiding }];
   });
   const [first, last] = [boxes[0], boxes.at(-1)];
   if (first === undefined || last === undefined || last.at !== track.seenAt) return null;
@@ -201,8 +229,8 @@ const followed = (before: SizeRatio, now: SizeRatio, gain: number): SizeRatio =>
 /** The track with one more sighting. */
 export function continued(track: TrackState, way: Prediction, seen: Fit, sighting: Sighting, at: number): TrackState {
   const before = newest(track);
-  const { box, confidence } = sighting;
-  const moment = nextMoment(track.kind, before, way, seen.measured, { box, foot: seen.foot }, at);
+  const { box, confidence, isRiding } = sighting;
+  const moment = nextMoment(track.kind, before, way, seen.measured, { box, foot: seen.foot, isRiding }, at);
   const vote = voteOf(sighting, moment.heading);
   const votes = track.votes.map((sum, i) => (OBJECT_CLASSES[i] === sighting.class ? sum + vote : sum));
   const name = voted(votes, track.class);
@@ -226,8 +254,15 @@ export function continued(track: TrackState, way: Prediction, seen: Fit, sightin
     evidence: track.evidence + Math.min(1, (at - track.seenAt) / FULL_EVIDENCE_MS),
     ratio: isAnother && !seen.isCut ? ratio : followed(track.ratio, ratio, gain),
     appearance: sighting.appearance ?? track.appearance,
-    riding: track.riding + Math.max(RIDING_GAIN, 1 / (track.hits + 1)) * ((sighting.isRiding ? 1 : 0) - track.riding),
+    ...riddenOn(track, isRiding),
   });
+}
+
+/** A sighting whose feet are hidden says nothing. */
+function riddenOn({ riding, ridingHits }: TrackState, isRiding: boolean | null) {
+  if (isRiding === null) return { riding, ridingHits };
+  const gain = Math.max(RIDING_GAIN, 1 / (ridingHits + 1));
+  return { riding: riding + gain * ((isRiding ? 1 : 0) - riding), ridingHits: ridingHits + 1 };
 }
 
 /** The velocity with which a track began, as it turned out. */

@@ -11,6 +11,7 @@ export interface Moment {
   readonly at: number;
   readonly box: Box;
   readonly foot: Foot;
+  readonly isRiding: boolean | null;
   readonly filtered: MotionState;
   /** From the moment before; null for the first. */
   readonly step: Step | null;
@@ -44,6 +45,7 @@ export interface TrackState {
   readonly evidence: number;
   readonly ratio: SizeRatio;
   readonly appearance: Float32Array | null;
-  /** Of a person: share of the last sightings on a two-wheeler, 0..1. */
+  /** Of a person: share of the last sightings on a two-wheeler, 0..1, of those that tell; and how many tell. */
   readonly riding: number;
+  readonly ridingHits: number;
 }

@@ -29,6 +29,8 @@ export interface TrackPoint {
   readonly sd: { readonly place: number; readonly speed: number; readonly acceleration: number };
   /** As detected, px; null: not seen at this moment, the place is predicted. */
   readonly box: Box | null;
+  /** A person on a two-wheeler. Null: not seen at this moment, or another hid its feet, and with them any wheels. */
+  readonly isRiding: boolean | null;
 }
 
 /** A road user followed over frames. Fixtures (lights, signs) have no such track. */

@@ -82,6 +82,7 @@ export function madeTrack({
       acceleration: 0,
       sd: { place: 0.2, speed: 0.3, acceleration: 0.5 },
       box: seen === 'unseen' ? null : [0, 0, 10, 10],
+      isRiding: seen === 'unseen' ? null : isRider,
     };
   });
   const seen = history.filter(({ box }) => box !== null);

@@ -87,6 +87,7 @@ export function drive(options: Drive): RoadTrack {
       acceleration,
       sd,
       box: boxOf([x, y], heading, size),
+      isRiding: false,
     });
   };
   for (const leg of options.legs) {

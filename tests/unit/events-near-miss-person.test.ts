@@ -37,6 +37,21 @@ test('with more than a second between them, or behind the car, there is none', (
   assert.deepEqual(found({ tracks: [car(), walker(-4)] }), []);
 });
 
+test('a person who stands until the car has passed, and then sets off, is no near miss', () => {
+  // The rear of the car is past her at 2.9 s.
+  const setsOff = (seconds: number) =>
+    drive({
+      trackId: 2,
+      class: 'person',
+      place: [0, -1.4],
+      heading: 90,
+      speed: 0,
+      legs: [{ seconds }, { seconds: 0.1, acceleration: 15 }, { seconds: 1.9 }],
+    });
+  assert.deepEqual(found({ tracks: [car({ legs: [{ seconds: 5 }] }), setsOff(2.9)] }), []);
+  assert.equal(found({ tracks: [car({ legs: [{ seconds: 5 }] }), setsOff(2.5)] }).length, 1);
+});
+
 test('a car that stops short of a person at the last moment is one, by the time to collision', () => {
   const stops = car({ legs: [{ seconds: 1.2 }, { seconds: 1.5, acceleration: -8 }, { seconds: 1.5 }] });
   const stands = drive({

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findPersonOnRoad } from '../../src/events/person-on-road.ts';
+import type { Box } from '../../src/messages/detection.ts';
 import type { Metres } from '../../src/scene/scene.types.ts';
 import { drive, type Drive, type FlatScene, START, trafficView } from '../support/road-tracks.ts';
 
@@ -146,4 +147,85 @@ test('a thing that takes the place of a person who was lost must be seen for as 
   const foundBy = (at: number) => findPersonOnRoad(trafficView({ tracks, scene: STREET, at })).length;
   assert.equal(foundBy(31), 0);
   assert.equal(foundBy(34), 1);
+});
+
+test('one whose feet were always hidden may ride, and one that was seen on wheels half of the time does', () => {
+  const walker = drive({
+    trackId: 4,
+    class: 'person',
+    place: [-40, 0],
+    heading: 0,
+    speed: 1.3,
+    legs: [{ seconds: 4 }],
+    fps: 2,
+  });
+  const foundWith = (isRiding: (index: number) => boolean | null) => {
+    const history = walker.history.map((point, index) => ({ ...point, isRiding: isRiding(index) }));
+    return findPersonOnRoad(trafficView({ tracks: [{ ...walker, history }], scene: STREET })).length;
+  };
+  assert.equal(
+    foundWith(() => null),
+    0,
+  );
+  assert.equal(
+    foundWith((index) => index % 2 === 0),
+    0,
+  );
+  assert.equal(
+    foundWith((index) => (index > 5 ? false : null)),
+    1,
+  );
+});
+
+test('one look elsewhere makes no walker of a false box that stays where it is', () => {
+  const walker = drive({
+    trackId: 4,
+    class: 'person',
+    place: [-40, 0],
+    heading: 0,
+    speed: 1.3,
+    legs: [{ seconds: 3 }],
+    fps: 2,
+    confidence: 0.5,
+  });
+  const boxAt = (index: number) => walker.history[index]?.box ?? null;
+  const foundWith = (isFalse: (index: number) => boolean, other: number) => {
+    // The places are smoothed: they move though the boxes do not.
+    const history = walker.history.map((point, index) => (isFalse(index) ? { ...point, box: boxAt(other) } : point));
+    return findPersonOnRoad(trafficView({ tracks: [{ ...walker, history }], scene: STREET })).length;
+  };
+  assert.equal(
+    foundWith((index) => index < 6, 0),
+    0,
+  );
+  assert.equal(
+    foundWith((index) => index > 0, 6),
+    0,
+  );
+  assert.equal(
+    foundWith(() => false, 0),
+    1,
+  );
+});
+
+test('a box that is far too small for a person tells nothing', () => {
+  const walker = drive({
+    trackId: 4,
+    class: 'person',
+    place: [-40, 0],
+    heading: 0,
+    speed: 1.3,
+    legs: [{ seconds: 4 }],
+    fps: 2,
+  });
+  const foundWith = (pixels: number) => {
+    const history = walker.history.map((point) => {
+      const [x1 = 0, , x2 = 0, y2 = 0] = point.box ?? [];
+      const low: Box = [x1, y2 - pixels, x2, y2];
+      return { ...point, box: low };
+    });
+    return findPersonOnRoad(trafficView({ tracks: [{ ...walker, history }], scene: STREET })).length;
+  };
+  assert.equal(foundWith(2), 0);
+  assert.equal(foundWith(5), 1);
 });

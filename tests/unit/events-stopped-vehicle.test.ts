@@ -153,3 +153,26 @@ test('one that waits at a crossing beyond the edge of the picture is none', () =
   assert.equal(found('sidewalk'), 1);
   assert.equal(found('crossing'), 0);
 });
+
+test('one whose place is off by a lane still waits at its own stop line', () => {
+  // It came from the west, and stands where the lane to the west begins.
+  const found = (kind: 'crossing' | 'sidewalk', tracks = [stopsAt(46, 1.2, 1)]) =>
+    findStoppedVehicles(
+      trafficView({
+        tracks,
+        scene: {
+          zones: [
+            { id: 'in', kind: 'lane', polygon: across(-3.5, 0, [-300, 50]), direction: 0, speedLimitKmh: 50 },
+            { id: 'out', kind: 'lane', polygon: across(0, 3.5, [-300, 50]), direction: 180, speedLimitKmh: 50 },
+            { id: 'ahead', kind, polygon: across(-3.5, 3.5, [50, 54]) },
+          ],
+        },
+        at: 20,
+      }),
+    ).length;
+  assert.equal(found('sidewalk'), 1);
+  assert.equal(found('crossing'), 0);
+  // Behind another that waits there.
+  assert.equal(found('crossing', [stopsAt(38, 1.2, 1)]), 1);
+  assert.equal(found('crossing', [stopsAt(38, 1.2, 1), stopsAt(46, -0.5, 2)]), 0);
+});
