@@ -2,7 +2,6 @@ import type { Box } from '../messages/detection.ts';
 import { footprintOf, gap, overlaps, timeToCollision, type Footprint } from '../scene/footprint.ts';
 import type { PictureSize } from '../scene/pinhole.ts';
 import type { RoadTrack } from '../tracking/tracking.types.ts';
-
 import type { TrafficView } from './events.types.ts';
 import { blindTime, cell, isCut, momentAt, near, pathOf, STEP_MS, WINDOW_MS, type Moment, type Path } from './paths.ts';
 
