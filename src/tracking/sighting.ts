@@ -124,8 +124,12 @@ export function footOf(box: Box, scene: Scene, picture: Picture | null, errors =
 
 const isWheels = (detection: TrackedDetection): boolean => KIND_OF[detection.class] === 'two-wheeler';
 
-const ridesOne = (box: Box, detections: readonly TrackedDetection[]): boolean =>
-  detections.some((other) => isWheels(other) && rides(box, other.bbox));
+/** See {@link Sighting.isRiding}. */
+function isRiding(kind: UserKind, box: Box, detections: readonly TrackedDetection[], isHidden: boolean) {
+  if (kind !== 'person') return false;
+  if (detections.some((other) => isWheels(other) && rides(box, other.bbox))) return true;
+  return isHidden ? null : false;
+}
 
 /** Null: no edge cuts it. */
 function cutOf(box: Box, picture: Picture | null): Cut | null {
@@ -177,7 +181,7 @@ export function sightingsOf(
       foot,
       isHidden,
       cut: cutOf(box, picture),
-      isRiding: kind !== 'person' ? false : ridesOne(box, detections) ? true : isHidden ? null : false,
+      isRiding: isRiding(kind, box, detections, isHidden),
     });
   }
   return sightings.toSorted((a, b) => a.index - b.index);
