@@ -308,7 +308,10 @@ test('keys are added, limited, drained and removed while running; use is told by
   const said = `${JSON.stringify(seen)}${metrics}`;
   for (const secret of [NEW_KEY, process.env['ON_DEMAND_KEY'] ?? '?']) {
     assert.ok(!said.includes(secret));
-    const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((file) => file.isFile());
+    // A file that is being written has another name until it is whole.
+    const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter(
+      (file) => file.isFile() && !file.name.endsWith('.tmp'),
+    );
     assert.ok(files.length > 0, 'files were looked at');
     for (const file of files)
       assert.ok(!(await readFile(join(file.parentPath, file.name))).includes(secret), file.name);
