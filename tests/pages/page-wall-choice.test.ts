@@ -113,6 +113,20 @@ describe('the wall, by choice', { skip: skipWithoutChromium }, () => {
     );
   });
 
+  it('can be clicked after a dialog, even if it was blocked before', async () => {
+    at.world.add('north');
+    await open();
+    // The state that two dialogs leave, one of which replaces the other at once.
+    await at.page.evaluate(`document.body.style.pointerEvents = 'none'`);
+    await at.page.focus('#add-camera');
+    await at.page.keyboard.press('Enter');
+    await at.page.waitForSelector('[name="cameraId"]');
+    await at.page.keyboard.press('Escape');
+    await at.page.waitForSelector('[name="cameraId"]', { state: 'detached' });
+    await at.page.click('#add-camera');
+    await at.page.waitForSelector('[name="cameraId"]');
+  });
+
   it('asks for a password, says when it is wrong, and hides from a viewer what only an admin may do', async () => {
     at.world.add('north');
     const { users, hasher } = at.world.accounts;

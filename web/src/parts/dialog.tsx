@@ -1,5 +1,5 @@
 import { Dialog as Ark } from '@ark-ui/solid/dialog';
-import { createSignal, type JSX, Show } from 'solid-js';
+import { createEffect, createSignal, type JSX, on, onCleanup, Show } from 'solid-js';
 import { Portal } from 'solid-js/web';
 import { t } from '../i18n/index.ts';
 import { FloatingHost } from './floating.tsx';
@@ -19,9 +19,28 @@ export interface DialogProps {
   readonly children: JSX.Element;
 }
 
+/**
+ * Lets the page be clicked again once no dialog is open. The library can forget to: where one dialog replaces another
+ * within a moment, twice, it takes the blocked page for its usual state.
+ */
+function unblockPage(): void {
+  if (document.querySelector('[data-scope="dialog"][data-part="content"][data-state="open"]') !== null) return;
+  document.body.style.removeProperty('pointer-events');
+}
+
 /** A modal dialog: it takes the focus, keeps it, and gives it back. Its content exists while it is open. */
 export function Dialog(props: DialogProps) {
   const [host, setHost] = createSignal<HTMLElement>();
+  // After the library's own work, which it puts off to the end of the task.
+  const unblockLater = () => void setTimeout(unblockPage);
+  createEffect(
+    on(
+      () => props.open,
+      (open) => (open ? undefined : unblockLater()),
+      { defer: true },
+    ),
+  );
+  onCleanup(unblockLater);
   return (
     <Ark.Root
       open={props.open}
