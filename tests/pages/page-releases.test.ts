@@ -62,7 +62,7 @@ describe('releases on the page', { skip: skipWithoutChromium }, () => {
     // Keys reach the menu once it has the focus, a moment after it is shown.
     await at.page.waitForSelector('[role="menu"]:focus [role="menuitem"][data-highlighted]:text("Roll back")');
     await press('Enter');
-    await dialog('end-release').waitFor();
+    await at.page.waitForSelector('[data-dialog="end-release"]:focus-within');
     await press('Escape');
     await dialog('end-release').waitFor({ state: 'detached' });
     assert.equal(at.world.releases.get('mini')?.state, 'promoted', 'Escape changes nothing');

@@ -69,7 +69,8 @@ describe('the system on the page', { skip: skipWithoutChromium }, () => {
     await asked;
     assert.equal(await focused(), '/cameras/south');
     await press('Tab', 'Enter');
-    await dialog('restart').waitFor();
+    // Keys reach it once it has the focus.
+    await at.page.waitForSelector('[data-dialog="restart"]:focus-within');
     await press('Escape');
     await dialog('restart').waitFor({ state: 'detached' });
     assert.equal(at.world.audited.length, 1, 'Escape restarts nothing');

@@ -120,7 +120,7 @@ describe('the wall, by choice', { skip: skipWithoutChromium }, () => {
     await at.page.evaluate(`document.body.style.pointerEvents = 'none'`);
     await at.page.focus('#add-camera');
     await at.page.keyboard.press('Enter');
-    await at.page.waitForSelector('[name="cameraId"]');
+    await at.page.waitForSelector('.dialog:focus-within [name="cameraId"]');
     await at.page.keyboard.press('Escape');
     await at.page.waitForSelector('[name="cameraId"]', { state: 'detached' });
     await at.page.click('#add-camera');

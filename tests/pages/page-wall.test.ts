@@ -154,6 +154,7 @@ describe('the wall', { skip: skipWithoutChromium }, () => {
     at.world.add('north', 'south');
     await open();
     await at.page.getByRole('button', { name: 'Remove north' }).click();
+    await at.page.waitForSelector('.dialog:focus-within');
     await at.page.keyboard.press('Escape');
     assert.deepEqual(at.world.removed, []);
     await at.page.getByRole('button', { name: 'Remove north' }).click();
