@@ -1,4 +1,5 @@
 import type { Metres } from '../scene/scene.types.ts';
+import { heightInPicture } from '../tracking/apparent-size.ts';
 import type { RoadTrack, TrackPoint } from '../tracking/tracking.types.ts';
 import { type Carriageway, carriagewayOf } from './carriageway.ts';
 import type { EventFinder, Finding, TrafficView } from './events.types.ts';
@@ -131,10 +132,7 @@ function find(track: RoadTrack, carriageway: Carriageway, view: TrafficView): Fi
 function isLargeEnough({ box, place }: TrackPoint, { scene: { plane } }: TrafficView): boolean {
   const pixel = plane.toImage(place);
   const scale = pixel === null ? null : plane.metresPerPixel(pixel);
-  if (box === null || scale === null) return false;
-  // What is 1 m along the road is seen as the sine of the angle at which the camera looks down.
-  const sine = Math.min(1, scale.across / scale.along);
-  return (box[3] - box[1]) * scale.across >= LEAST_HEIGHT * Math.sqrt(1 - sine ** 2) + LEAST_DEPTH * sine;
+  return box !== null && scale !== null && box[3] - box[1] >= heightInPicture(LEAST_HEIGHT, LEAST_DEPTH, scale);
 }
 
 /** Faster than on foot: by its places, or by its boxes. */

@@ -11,13 +11,20 @@ import { reach, type BoxErrors, type Cut, type Foot } from './sighting.ts';
  */
 export type SizeRatio = readonly [number, number];
 
+/**
+ * Height in px of a box around something so high and so deep, m. A metre along the road is seen as the sine of the
+ * angle at which the camera looks down. `scale` in m per px.
+ */
+export function heightInPicture(height: number, depth: number, scale: Pick<Foot, 'across' | 'along'>): number {
+  const sine = Math.min(1, scale.across / scale.along);
+  return (height * Math.sqrt(1 - sine ** 2) + depth * sine) / scale.across;
+}
+
 /** Height and width in px of the box around a road user. */
 export function expectedSize(foot: Foot, size: Size3, heading: number | null): readonly [number, number] {
-  // What is 1 m along the road is seen as the sine of the angle at which the camera looks down.
-  const sine = Math.min(1, foot.across / foot.along);
   const depth = 2 * reach(size, heading, foot.away);
   const breadth = 2 * reach(size, heading, [-foot.away[1], foot.away[0]]);
-  return [(size.height * Math.sqrt(1 - sine ** 2) + depth * sine) / foot.across, breadth / foot.across];
+  return [heightInPicture(size.height, depth, foot), breadth / foot.across];
 }
 
 /** Classes by their kind. */
