@@ -124,7 +124,7 @@ export class CameraWays {
     this.#detectors.fail(path, message, permanent);
   }
 
-  /** Once for a release. Those that are promoted stay: a person took them, and cameras have a detector meanwhile. */
+  /** Once for a release. A promoted one stays: a person took it, and cameras have a detector meanwhile. */
   #tellFailure(): void {
     const { releases, outcomes, nodeId, clock } = this.#options;
     const detector = releases.now.running?.changes.detector;
